@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Strict base64 (RFC 4648 section 4): full groups, no white space, unused bits zero. Nothing else is unchanged by every
-/// verifier.
+/// Strict base64 (RFC 4648 section 4): full groups, no white space, unused bits zero. Nothing else is unchanged by
+/// every verifier.
 std::optional<std::string> decodeBase64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) return std::nullopt;
   std::string out;

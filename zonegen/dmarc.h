@@ -12,8 +12,8 @@
 
 namespace mailzone::zonegen {
 
-/// Of names that are nobody's From: the common signing domain, srs.PLATFORM, HELO hosts. psd=n: no organizational domain
-/// above, so nothing else of the platform aligns with them.
+/// Of names that are nobody's From: the common signing domain, srs.PLATFORM, HELO hosts. psd=n: no organizational
+/// domain above, so nothing else of the platform aligns with them.
 inline constexpr std::string_view kDmarcOfNobody = "v=DMARC1; p=reject; adkim=s; aspf=s; psd=n";
 /// The same for a name that has names below it: rp.PLATFORM and dkim.PLATFORM.
 inline constexpr std::string_view kDmarcOfNobodyBelow =

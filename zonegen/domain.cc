@@ -21,20 +21,20 @@ Result<void> requireZone(const PlatformContext& context, const Domain& domain) {
   const auto it = std::find_if(context.zones.begin(), context.zones.end(),
                                [&](const Zone& zone) { return zone.id == *domain.zone; });
   if (it != context.zones.end() && domain.name.isAtOrBelow(it->name)) return {};
-  return fail(Errc::invalidInput, domain.name.textNoDot(),
-              fmt::format("domain.zone_id is {}, and no zone of this platform with that id holds the name",
-                          raw(*domain.zone)),
-              "correct domain.zone_id");
+  return fail(
+      Errc::invalidInput, domain.name.textNoDot(),
+      fmt::format("domain.zone_id is {}, and no zone of this platform with that id holds the name", raw(*domain.zone)),
+      "correct domain.zone_id");
 }
 
 /// A tenant's name is one label below the platform's, and none that the platform uses itself.
 Result<void> requireSubdomain(const PlatformContext& context, const Domain& domain) {
   const auto label = domain.name.isRoot() ? std::string() : domain.name.labels().front();
   if (domain.name.parent() != context.platform.name || domain.name.isRoot() || !isLdhLabel(label)) {
-    return fail(Errc::invalidInput, domain.name.textNoDot(),
-                "a subdomain is one label of letters, digits and inner hyphens below " +
-                    context.platform.name.textNoDot(),
-                "correct tenant.slug");
+    return fail(
+        Errc::invalidInput, domain.name.textNoDot(),
+        "a subdomain is one label of letters, digits and inner hyphens below " + context.platform.name.textNoDot(),
+        "correct tenant.slug");
   }
   for (const auto reserved : {label::kCommon, label::kForwarding, label::kReturnPath, label::kKeyTarget}) {
     if (label == reserved) {

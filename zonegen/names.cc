@@ -26,8 +26,8 @@ Result<DnsName> prefixed(std::initializer_list<std::string_view> labels, const D
 }
 
 Result<void> requireToken(std::string_view token) {
-  const bool hex = std::all_of(token.begin(), token.end(),
-                               [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const bool hex =
+      std::all_of(token.begin(), token.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (token.size() == 32 && hex) return {};
   return fail(Errc::invalidInput, token, "a token is 32 hexadecimal digits in lower case",
               "leave the column token to its default");

@@ -33,8 +33,9 @@ std::vector<ZoneRRset> RecordSet::sorted() const {
   std::vector<ZoneRRset> out;
   out.reserve(rrsets_.size());
   for (const auto& [key, rrset] : rrsets_) {
-    out.push_back({std::get<0>(key), RRset{rrset.owner, RecordType(std::get<2>(key)), rrset.ttl,
-                                           {rrset.contents.begin(), rrset.contents.end()}}});
+    out.push_back(
+        {std::get<0>(key),
+         RRset{rrset.owner, RecordType(std::get<2>(key)), rrset.ttl, {rrset.contents.begin(), rrset.contents.end()}}});
   }
   return out;
 }

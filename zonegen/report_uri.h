@@ -20,8 +20,8 @@ struct ReportUri {
 };
 
 /// Reads a comma-separated list of mailto: and https: URIs; "" is the empty list. Nothing that could end the tag, the
-/// record or the quoted string gets through: `;` `!` and `,` must be percent-encoded (RFC 9989 section 4.7), and what is
-/// no URI character (RFC 3986 section 2) is refused.
+/// record or the quoted string gets through: `;` `!` and `,` must be percent-encoded (RFC 9989 section 4.7), and what
+/// is no URI character (RFC 3986 section 2) is refused.
 [[nodiscard]] Result<std::vector<ReportUri>> parseReportUris(std::string_view list);
 
 }  // namespace mailzone::zonegen

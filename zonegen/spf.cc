@@ -22,9 +22,8 @@ struct Include {
 Result<void> requireDomainSpec(const Include& include) {
   const auto labels = include.name.labels();
   const bool plain = std::all_of(labels.begin(), labels.end(), [](const std::string& label) {
-    return std::all_of(label.begin(), label.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    });
+    return std::all_of(label.begin(), label.end(),
+                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; });
   });
   if (labels.size() >= 2 && plain && include.name.rightmost(1).isHostName()) return {};
   return fail(Errc::invalidInput, include.name.textNoDot(),

@@ -9,15 +9,17 @@ namespace mailzone::zonegen {
 Result<std::vector<ZoneRRset>> recordsForZone(const Zone& zone) {
   if (auto ok = requireHostName(zone.primaryServer, "zone.primary_server"); !ok) return pass(ok);
   if (zone.hostmaster.labelCount() < 2) {
-    return fail(Errc::invalidInput, zone.hostmaster.textNoDot(),
-                "zone.hostmaster is a mail address written as a name, such as hostmaster.shop.example (RFC 1035 section "
-                "8)",
-                "correct the name");
+    return fail(
+        Errc::invalidInput, zone.hostmaster.textNoDot(),
+        "zone.hostmaster is a mail address written as a name, such as hostmaster.shop.example (RFC 1035 section "
+        "8)",
+        "correct the name");
   }
   const struct {
     const char* column;
     std::uint32_t value;
-  } intervals[] = {{"refresh", zone.refresh}, {"retry", zone.retry}, {"expire", zone.expire}, {"minimum", zone.minimum}};
+  } intervals[] = {
+      {"refresh", zone.refresh}, {"retry", zone.retry}, {"expire", zone.expire}, {"minimum", zone.minimum}};
   for (const auto& [column, value] : intervals) {
     if (value > 0x7fffffffU) {
       return fail(Errc::invalidInput, std::to_string(value),
