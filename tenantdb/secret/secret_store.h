@@ -56,6 +56,7 @@ struct KeyNeed {
 /// One row of the signing view. The same rows as the MySQL view `signing`.
 struct SigningRow {
   std::string name;      ///< envelope domain, or "common"
+  std::string author;    ///< whose From: the envelope may carry (envelope_domain.author), whoever signs
   std::string d;         ///< d= of the signature
   std::string selector;  ///< s=
   KeyId key{};

@@ -6,7 +6,7 @@ if ctx == nil then return nil end
 local mailHost = "@MAIL_HOST@"                -- From: of our own bounces
 local platform = "@PLATFORM@"
 local pairsFolder = "@AUTHORS_FOLDER@"        -- the export's authors/, or "" when the next line is used
-local pairsTable = "@AUTHORS_TABLE@"          -- dsn:mysql://USER:PASSWORD@PORT+HOST/DATABASE/table=signing?keycol=name?datacol=d
+local pairsTable = "@AUTHORS_TABLE@"          -- dsn:mysql://USER:PASSWORD@PORT+HOST/DATABASE/table=signing?keycol=name?datacol=author
 
 local function refuse(why)
   odkim.log(ctx, why)
@@ -46,6 +46,8 @@ local address = string.match(unfolded, "^[^<>@,:;()]*<%s*([^<>%s]+)%s*>%s*$") or
 local author = address and string.match(address, "^[^@,:;()]*@([%w.-]+)$")
 if author == nil or string.find(from, "\\", 1, true) then return refuse("From: is not one plain address") end
 author = string.lower(author)
+-- The signing table's own row "common" is no domain.
+if string.find(author, ".", 1, true) == nil then return refuse("From: has no domain") end
 
 -- Names that we sign or bounce by are nobody's From:. A mail from the common signing domain would be aligned for every
 -- tenant, and no DNS record can prevent it.
