@@ -51,6 +51,8 @@ struct SpfRecord {
 [[nodiscard]] Result<SpfRecord> parseSpfRecord(std::string_view txt);
 /// `parseSpfRecord(printSpfRecord(x)) == x`; the "+" is left out, modifiers come last.
 [[nodiscard]] std::string printSpfRecord(const SpfRecord& record);
+/// One directive as it stands in a record: "~all", "ip4:192.0.2.0/24".
+[[nodiscard]] std::string printSpfMechanism(const SpfMechanism& mechanism);
 
 /// The same set of addresses in the fewest networks: duplicates and covered ones go, halves are joined; sorted.
 [[nodiscard]] std::vector<IpNetwork> mergeNetworks(std::vector<IpNetwork> networks);
