@@ -6,40 +6,6 @@
 
 namespace mailzone::harness {
 
-std::string_view authResultName(AuthResult result) noexcept {
-  switch (result) {
-    case AuthResult::none:
-      return "none";
-    case AuthResult::pass:
-      return "pass";
-    case AuthResult::fail:
-      return "fail";
-    case AuthResult::softfail:
-      return "softfail";
-    case AuthResult::neutral:
-      return "neutral";
-    case AuthResult::policy:
-      return "policy";
-    case AuthResult::temperror:
-      return "temperror";
-    case AuthResult::permerror:
-      return "permerror";
-  }
-  return "none";
-}
-
-std::string_view dmarcPolicyName(DmarcPolicy policy) noexcept {
-  switch (policy) {
-    case DmarcPolicy::none:
-      return "none";
-    case DmarcPolicy::quarantine:
-      return "quarantine";
-    case DmarcPolicy::reject:
-      return "reject";
-  }
-  return "none";
-}
-
 namespace {
 
 // RFC 5321 section 6.3 wants a limit for loops; Gmail's is 50.
@@ -100,15 +66,9 @@ Judgement judgeBulk(const Facts& facts) {
     return bulkRule(anySignature(facts, AuthResult::temperror), "30",
                     "Bulk senders must pass DKIM. DKIM = did not pass");
   }
-  const bool related =
-      facts.spf.related ||
-      std::any_of(facts.signatures.begin(), facts.signatures.end(), [](const SignatureFact& signature) {
-        return signature.result == AuthResult::pass && signature.related;
-      });
-  if (!related) {
-    // A signature that could not be judged, or an organizational domain that could not be found, might have aligned.
-    const bool temporary = facts.organizationUnknown || anySignature(facts, AuthResult::temperror);
-    return bulkRule(temporary, "32",
+  if (!facts.dmarc.related.spf && !facts.dmarc.related.dkim) {
+    // A signature that could not be judged might have aligned.
+    return bulkRule(anySignature(facts, AuthResult::temperror), "32",
                     fmt::format("Bulk senders need a From: domain that aligns with SPF or DKIM. From [{}] aligns with "
                                 "neither organizational domain",
                                 facts.fromDomain));
@@ -166,19 +126,14 @@ Judgement judge(const JudgeProfile& profile, const Facts& facts) {
   return Judgement{250, "2.0.0", {"OK - gmail profile"}, "inbox"};
 }
 
-std::string_view alignmentName(const Facts& facts) noexcept {
-  const bool spf = facts.spf.result == AuthResult::pass && facts.spf.aligned;
-  const bool dkim = std::any_of(facts.signatures.begin(), facts.signatures.end(), [](const SignatureFact& signature) {
-    return signature.result == AuthResult::pass && signature.aligned;
-  });
-  if (spf && dkim) return "both";
-  if (spf) return "spf";
-  return dkim ? "dkim" : "none";
+std::string_view alignmentName(const Alignment& aligned) noexcept {
+  if (aligned.spf) return aligned.dkim ? "both" : "spf";
+  return aligned.dkim ? "dkim" : "none";
 }
 
 const SignatureFact* decisiveSignature(const Facts& facts) noexcept {
-  for (const SignatureFact& signature : facts.signatures) {
-    if (signature.result == AuthResult::pass && signature.aligned) return &signature;
+  if (facts.dmarc.alignedSignature && *facts.dmarc.alignedSignature < facts.signatures.size()) {
+    return &facts.signatures[*facts.dmarc.alignedSignature];
   }
   return facts.signatures.empty() ? nullptr : &facts.signatures.front();
 }

@@ -3,30 +3,25 @@
 // errors.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/dns_name.h"
 #include "core/ip_address.h"
+#include "core/model.h"
+#include "mailauth/verdict.h"
 
 namespace mailzone::harness {
 
-/// Result words of RFC 8601 sections 2.7.1, 2.7.2 and 2.7.3.
-enum class AuthResult { none, pass, fail, softfail, neutral, policy, temperror, permerror };
-[[nodiscard]] std::string_view authResultName(AuthResult result) noexcept;
-
-/// What the From domain asks for, after sp=, np= and t= were applied (RFC 9989 section 4.7).
-enum class DmarcPolicy { none, quarantine, reject };
-[[nodiscard]] std::string_view dmarcPolicyName(DmarcPolicy policy) noexcept;
+using AuthResult = mailauth::Verdict;  ///< a word of RFC 8601 section 2.7
 
 struct SignatureFact {
   AuthResult result = AuthResult::none;
-  std::string domain;    ///< d=, lower case, without final dot; "" when the signature could not be read
+  std::string domain;    ///< d=, lower case, without final dot; "" when it could not be read
   std::string selector;  ///< s=
-  std::string reason;    ///< why it did not pass
-  bool aligned = false;  ///< d= aligns with From as the DMARC record asks (relaxed when there is none)
-  bool related = false;  ///< same organizational domain as From, whatever the record asks
+  std::string reason;    ///< for a person
   friend bool operator==(const SignatureFact&, const SignatureFact&) = default;
 };
 
@@ -34,16 +29,24 @@ struct SpfFact {
   AuthResult result = AuthResult::none;
   std::string domain;  ///< of MAIL FROM, or the HELO name for the null sender
   std::string reason;
-  bool aligned = false;  ///< as in SignatureFact
-  bool related = false;
   friend bool operator==(const SpfFact&, const SpfFact&) = default;
 };
 
+/// Which passing mechanisms align with From.
+struct Alignment {
+  bool spf = false;
+  bool dkim = false;
+  friend bool operator==(const Alignment&, const Alignment&) = default;
+};
+
 struct DmarcFact {
-  AuthResult result = AuthResult::none;  ///< none: no record; temperror: cannot tell
-  DmarcPolicy policy = DmarcPolicy::none;
-  std::string recordDomain;  ///< where the record was found; "" without one
+  AuthResult result = AuthResult::none;    ///< none: no record; temperror: cannot tell
+  DmarcPolicy policy = DmarcPolicy::none;  ///< asked for this mail when it fails: after sp=, np= and t=
+  std::string recordDomain;                ///< where the record was found; "" without one
   std::string reason;
+  Alignment aligned;                            ///< by the record's modes (relaxed when there is none)
+  Alignment related;                            ///< relaxed, whatever the record says
+  std::optional<std::size_t> alignedSignature;  ///< index of the first that passed and is aligned
   friend bool operator==(const DmarcFact&, const DmarcFact&) = default;
 };
 
@@ -65,8 +68,7 @@ struct Facts {
   SpfFact spf;
   std::vector<SignatureFact> signatures;
   DmarcFact dmarc;
-  bool organizationUnknown = false;  ///< a temporary DNS failure hid an organizational domain (RFC 9989 section 4.10)
-  std::string from;                  ///< the one address of From:, "" when there is not exactly one
+  std::string from;  ///< the one address of From:, "" when there is not exactly one
   std::string fromDomain;
   std::string messageId;
   std::size_t hops = 0;  ///< number of Received lines
@@ -97,8 +99,8 @@ struct Judgement {
 /// good.
 [[nodiscard]] Judgement judge(const JudgeProfile& profile, const Facts& facts);
 
-/// none|spf|dkim|both: which passing mechanisms align.
-[[nodiscard]] std::string_view alignmentName(const Facts& facts) noexcept;
+/// none|spf|dkim|both
+[[nodiscard]] std::string_view alignmentName(const Alignment& aligned) noexcept;
 /// The aligned signature that passed, else the first; nullptr without any.
 [[nodiscard]] const SignatureFact* decisiveSignature(const Facts& facts) noexcept;
 

@@ -96,8 +96,7 @@ class SmtpSession {
   std::vector<std::string> recipientDomains_;
 
   State state_ = State::command;
-  std::string buffer_;         ///< received, not yet taken
-  bool skippingLine_ = false;  ///< an over-long command line is thrown away up to its end
+  std::string buffer_;  ///< received, not yet taken
   bool greeted_ = false;
   bool haveMail_ = false;
   SmtpEnvelope envelope_;
