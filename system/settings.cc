@@ -136,6 +136,13 @@ const std::array kSettings = {
     Setting{"rotation.export_path", Rule::optionalPath, "", 0, 0, "",
             "Folder of key files for OpenDKIM. Empty: none are written (OpenDKIM reads the view of MySQL).", false,
             MAILZONE_AT(rotation.exportPath)},
+    Setting{"rotation.export_group", Rule::optionalAccount, "", 0, 0, "",
+            "The system group that reads the export: OpenDKIM's. `mailzone-rotate` has to be in it. Empty: its own "
+            "group.",
+            false, MAILZONE_AT(rotation.exportGroup)},
+    Setting{"rotation.opendkim_pid_file", Rule::optionalPath, "", 0, 0, "",
+            "PidFile of the OpenDKIM that is told (SIGUSR1) to read a new export. Empty: nobody is told.", false,
+            MAILZONE_AT(rotation.opendkimPidFile)},
     Setting{"resolver.servers", Rule::servers, "[]", 0, 0, "",
             "Resolvers to ask: `ADDRESS` or `ADDRESS@PORT`, at most 16. Empty: those of /etc/resolv.conf.", false,
             MAILZONE_AT(resolver.servers)},

@@ -39,7 +39,9 @@ struct Settings {
   struct Rotation {
     std::int64_t spareKeys = 0;  ///< rotation.spare_keys: how many keys the pool holds ready
     std::int64_t pollMs = 0;
-    std::string exportPath;  ///< rotation.export_path: folder of key files for OpenDKIM, "" for none
+    std::string exportPath;       ///< rotation.export_path: folder of key files for OpenDKIM, "" for none
+    std::string exportGroup;      ///< rotation.export_group: who reads them, "" for our own group
+    std::string opendkimPidFile;  ///< rotation.opendkim_pid_file: who is told that they changed, "" for nobody
   } rotation;
   struct Resolver {
     std::vector<std::string> servers;  ///< resolver.servers: addresses, or address@port; empty: the system's
