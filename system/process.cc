@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -52,6 +55,7 @@ struct Identity {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
+  std::uint32_t capabilities = 0;  ///< bits
 };
 
 Result<gid_t> groupId(const std::string& name) {
@@ -60,6 +64,19 @@ Result<gid_t> groupId(const std::string& name) {
   if (entry == nullptr)
     return fail(Errc::notFound, name, "no such group", "the package or unit that brings it is missing");
   return entry->gr_gid;
+}
+
+Result<std::uint32_t> capabilityBits(const std::vector<std::string>& names) {
+  constexpr std::array<std::pair<std::string_view, int>, 3> kKnown{
+      {{"CAP_CHOWN", CAP_CHOWN}, {"CAP_KILL", CAP_KILL}, {"CAP_NET_BIND_SERVICE", CAP_NET_BIND_SERVICE}}};
+  std::uint32_t bits = 0;
+  for (const std::string& name : names) {
+    const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const auto& k) { return k.first == name; });
+    if (known == kKnown.end())
+      return fail(Errc::invalidInput, name, "this capability is none that the supervisor gives");
+    bits |= 1U << known->second;
+  }
+  return bits;
 }
 
 Result<Identity> identityOf(const Command& command) {
@@ -85,6 +102,9 @@ Result<Identity> identityOf(const Command& command) {
     if (!gid) return pass(gid);
     identity.gid = *gid;
   }
+  const auto bits = capabilityBits(command.ambientCapabilities);
+  if (!bits) return pass(bits);
+  identity.capabilities = *bits;
   for (const std::string& name : command.supplementaryGroups) {
     const auto gid = groupId(name);
     if (!gid) return pass(gid);
@@ -131,6 +151,19 @@ struct Prepared {
 
 constexpr std::array<const char*, 5> kSteps{"standard files", "groups", "user", "working directory", "exec"};
 
+/// AmbientCapabilities=: exactly these, and they outlive the exec.
+bool keepCapabilities(std::uint32_t bits) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  data[0] = {bits, bits, bits};
+  if (::syscall(SYS_capset, &header, data.data()) != 0) return false;
+  for (int number = 0; number < 32; ++number) {
+    if ((bits >> number & 1U) == 0) continue;
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) != 0) return false;
+  }
+  return true;
+}
+
 [[noreturn]] void becomeChild(const Prepared& p) {
   ::setpgid(0, 0);
   struct sigaction byDefault {};
@@ -143,7 +176,9 @@ constexpr std::array<const char*, 5> kSteps{"standard files", "groups", "user", 
   if (p.identity.change) {
     if (::setgroups(p.identity.groups.size(), p.identity.groups.data()) != 0 || ::setgid(p.identity.gid) != 0)
       failInChild(p.report, 1);
+    if (p.identity.capabilities != 0) ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (::setuid(p.identity.uid) != 0) failInChild(p.report, 2);
+    if (p.identity.capabilities != 0 && !keepCapabilities(p.identity.capabilities)) failInChild(p.report, 2);
   }
   // After the change of user, which clears it.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -18,6 +18,8 @@ struct Command {
   std::vector<std::string> argv;  ///< argv[0] is a path, or a name looked for in PATH
   std::string user, group;        ///< "": as the caller
   std::vector<std::string> supplementaryGroups;
+  /// Kept over the change of user: CAP_KILL, CAP_CHOWN, CAP_NET_BIND_SERVICE. Others are an error.
+  std::vector<std::string> ambientCapabilities;
   std::map<std::string, std::string> environment;  ///< the whole environment, but for PATH, which is always there
   std::string workingDirectory = "/";
   unsigned umask = 0022;

@@ -360,6 +360,7 @@ ProcessSpec specOf(const ServiceUnit& unit, std::string name) {
   spec.command.user = unit.user;
   spec.command.group = unit.group;
   spec.command.supplementaryGroups = unit.supplementaryGroups;
+  spec.command.ambientCapabilities = unit.ambientCapabilities;
   spec.command.environment = unit.environment;
   spec.command.workingDirectory = unit.workingDirectory;
   spec.command.umask = unit.umask;

@@ -170,8 +170,9 @@ Result<void> Parser::assignTime(std::string_view key, std::string_view value, bo
 }
 
 Result<void> Parser::assignList(std::string_view key, std::string_view value, bool& known) {
-  const std::array<std::pair<std::string_view, std::vector<std::string>*>, 3> table{
+  const std::array<std::pair<std::string_view, std::vector<std::string>*>, 4> table{
       {{"SupplementaryGroups", &unit_.supplementaryGroups},
+       {"AmbientCapabilities", &unit_.ambientCapabilities},
        {"RuntimeDirectory", &unit_.runtimeDirectories},
        {"StateDirectory", &unit_.stateDirectories}}};
   for (const auto& [name, list] : table) {

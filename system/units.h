@@ -25,6 +25,7 @@ struct ServiceUnit {
   std::vector<std::vector<std::string>> execStartPost;
   std::string user, group;
   std::vector<std::string> supplementaryGroups;
+  std::vector<std::string> ambientCapabilities;  ///< what a process of another user keeps, such as CAP_KILL
   std::map<std::string, std::string> environment;
   std::vector<std::string> runtimeDirectories;  ///< RuntimeDirectory=, names below /run
   std::vector<std::string> stateDirectories;    ///< StateDirectory=, names below /var/lib
