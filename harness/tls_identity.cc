@@ -47,7 +47,8 @@ bool setSerial(X509* certificate) {
 Result<TlsIdentity> makeTlsIdentity(std::string_view hostName, TimePoint now) {
   const auto failed = [&] { return fail(Errc::internal, hostName, "OpenSSL cannot make a certificate for this name"); };
   const std::string host(hostName);
-  const Key key(EVP_EC_gen("P-256"));
+  std::string curve = "P-256";
+  const Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve.data()));
   const Certificate certificate(X509_new());
   if (!key || !certificate || !setSerial(certificate.get())) return failed();
 
