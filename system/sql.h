@@ -61,13 +61,16 @@ class Connection {
   [[nodiscard]] virtual Result<void> begin() = 0;
   [[nodiscard]] virtual Result<void> commit() = 0;
   virtual void rollback() noexcept = 0;
+  /// Between begin() and its end.
+  [[nodiscard]] virtual bool inTransaction() const noexcept = 0;
 
   /// A number that changes when another connection has committed (SQLite: PRAGMA data_version, microseconds); nullopt
   /// where the engine has none: ask the feed then.
   [[nodiscard]] virtual Result<std::optional<std::int64_t>> dataVersion() = 0;
 };
 
-/// Runs `work` in a transaction: commits when it returns a value, rolls back on an Error or exception.
+/// Runs `work` in a transaction: commits when it returns a value, rolls back on an Error or exception. Within a
+/// transaction already open it joins that one: an Error then ends both.
 [[nodiscard]] Result<void> inTransaction(Connection& connection, const std::function<Result<void>()>& work);
 
 struct SqliteOptions {
@@ -76,7 +79,7 @@ struct SqliteOptions {
   bool create = false;      ///< else a missing file is Errc::unavailable
   int busyTimeoutMs = 5000;
 };
-/// WAL, foreign_keys=on, recursive_triggers=on, trusted_schema=off.
+/// WAL, foreign_keys=on, recursive_triggers=on, trusted_schema=off. Errc::settings: the secrets file is open to others.
 [[nodiscard]] Result<std::unique_ptr<Connection>> openSqlite(const SqliteOptions& options);
 
 struct MysqlOptions {
@@ -92,5 +95,9 @@ struct MysqlOptions {
   unsigned connectTimeoutS = 5, readTimeoutS = 10, writeTimeoutS = 10;
 };
 [[nodiscard]] Result<std::unique_ptr<Connection>> openMysql(const MysqlOptions& options);
+
+/// The statements of a script, without their delimiters and without comments in front of them. Knows strings, quoted
+/// names, comments, `DELIMITER` lines (as the mariadb client reads them) and, for SQLite, the body of CREATE TRIGGER.
+[[nodiscard]] std::vector<std::string> splitScript(std::string_view script, Dialect dialect);
 
 }  // namespace mailzone::sql

@@ -38,7 +38,7 @@ class Migrator {
   /// failed (MySQL cannot roll CREATE TABLE back).
   [[nodiscard]] Result<int> currentVersion();
   [[nodiscard]] Result<std::vector<Migration>> pending();
-  /// The statements that apply() would run, as text for a person and for the stock client; no passwords.
+  /// The statements that apply() would run, as text for a person; no passwords.
   [[nodiscard]] Result<std::string> dryRun();
   /// Applies what is pending, in order, each recorded in schema_info. Returns what was applied. MySQL: first checks the
   /// privileges that triggers with a definer need, and names those that are missing (Errc::forbidden); makes the locked

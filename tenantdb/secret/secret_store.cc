@@ -1,0 +1,1 @@
+#include "tenantdb/secret/secret_store.h"
