@@ -3,41 +3,48 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/ip_address.h"
 #include "core/result.h"
+#include "harness/mailbox.h"
 #include "harness/receiver.h"
 
 namespace mailzone::harness {
 
 struct SecondOpinionOptions {
   IpAddress resolver = IpAddress::v4(0x7f000001);
-  std::uint16_t resolverPort = 53;  ///< opendkim knows port 53 only
-  std::filesystem::path script;     ///< second_opinion.py; default: beside the program's data
+  std::uint16_t resolverPort = 53;
+  std::filesystem::path script;  ///< second_opinion.py
   std::filesystem::path python = "/usr/bin/python3";
   std::filesystem::path opendkim = "/usr/sbin/opendkim";
-  bool withOpendkim = true;
-  std::chrono::seconds deadline{30};
+  std::chrono::seconds deadlinePerMail{60};
 };
 
 struct SecondOpinion {
   std::string spf;                           ///< python3-spf's word
-  std::vector<SignatureVerdict> signatures;  ///< dkimpy's, in the order of the header section
-  std::string dmarc;                         ///< derived from these two and the record that dnspython found
-  std::string opendkim;                      ///< pass|fail|none|temperror; "" when it was not asked
+  std::vector<SignatureVerdict> signatures;  ///< dkimpy's, from the top
+  std::vector<SignatureVerdict> opendkim;    ///< opendkim's, likewise
+  std::string dmarc;                         ///< derived from spf, signatures and the records that dnspython found
 };
 
-/// Errc::unavailable: a program is missing or failed; Errc::temporary: the deadline.
-[[nodiscard]] Result<SecondOpinion> secondOpinion(const std::filesystem::path& message,
-                                                  const std::filesystem::path& envelope,
-                                                  const SecondOpinionOptions& options);
-/// One sentence per difference between the receiver's verdict and the opinion.
+/// One result per mail, in order; one process for all. Errc::unavailable: a program is missing or failed, or had no
+/// opinion; Errc::temporary: the deadline.
+[[nodiscard]] std::vector<Result<SecondOpinion>> secondOpinions(std::span<const StoredMail> mails,
+                                                                const SecondOpinionOptions& options);
+
+/// One sentence per difference between the receiver's verdict and the opinion. SPF, and DMARC's pass, fail, none and
+/// temperror, are compared by the word; signatures by place, d=, s=, and by whether they pass, cannot be told, or do
+/// not pass (the three programs name the ways of not passing differently). A signature that verifies but must not
+/// count ("policy") agrees with pass: the others do not know that word.
 [[nodiscard]] std::vector<std::string> differences(const Verdict& verdict, const SecondOpinion& opinion);
 
-/// Asks and compares; differences and a missing opinion become findings of the verdict.
-void addSecondOpinion(Verdict& verdict, const ReceivedMail& mail, const SecondOpinionOptions& options);
+/// Asks and compares; differences and missing opinions become findings of the verdicts. `verdicts[i]` is of `mails[i]`.
+void addSecondOpinions(std::span<Verdict> verdicts, std::span<const StoredMail> mails,
+                       const SecondOpinionOptions& options);
 
 }  // namespace mailzone::harness
