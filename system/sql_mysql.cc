@@ -370,11 +370,12 @@ Result<void> MysqlConnection::open(const MysqlOptions& options) {
     mysql_options(handle_, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
     mysql_options(handle_, MYSQL_OPT_SSL_CA, options.tlsCa.c_str());
   }
+  // CLIENT_FOUND_ROWS: affected rows are those that matched, as in SQLite, not those whose values became others.
   const std::string where = local ? options.unixSocket : options.host + ":" + std::to_string(options.port);
   if (mysql_real_connect(handle_, local ? "localhost" : options.host.c_str(), options.user.c_str(),
                          std::string(options.password.reveal()).c_str(),
                          options.database.empty() ? nullptr : options.database.c_str(), local ? 0 : options.port,
-                         local ? options.unixSocket.c_str() : nullptr, CLIENT_MULTI_RESULTS) == nullptr) {
+                         local ? options.unixSocket.c_str() : nullptr, CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) == nullptr) {
     const unsigned number = mysql_errno(handle_);
     return fail(codeOf(number), where, std::string(mysql_error(handle_)) + " (" + std::to_string(number) + ")",
                 remedyFor(number, codeOf(number)));

@@ -34,7 +34,7 @@ struct SelectorRow {
   Slot slot = Slot::mz1;
   KeyId key{};
   PublicKey publicKey;
-  std::int64_t generation = 1;  ///< rises with every write: compare-and-set on it
+  std::int64_t generation = 1;  ///< rises with every fact: compare-and-set on it
   std::optional<TimePoint> generatedAt, publishedAt, provenAt, activatedAt, drainedAt, revokedAt, emptiedAt;
   std::optional<std::string> owner;  ///< the worker that holds the lease
   std::optional<TimePoint> leaseUntil;

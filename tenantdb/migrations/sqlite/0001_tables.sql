@@ -199,6 +199,7 @@ CREATE TABLE dkim_key (
   CHECK (length(fingerprint) = 64 AND fingerprint NOT GLOB '*[^0-9a-f]*'),
   CHECK (bits > 0)
 );
+CREATE INDEX dkim_key_spare ON dkim_key (algorithm, bits, assigned_at);
 CREATE TABLE dkim_selector (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   domain_id INTEGER NOT NULL REFERENCES domain (id),
@@ -216,6 +217,7 @@ CREATE TABLE active_key (
   PRIMARY KEY (domain_id, algorithm),
   CHECK (algorithm IN ('rsa', 'ed25519'))
 );
+CREATE INDEX active_key_by_selector ON active_key (selector_id);
 CREATE TABLE departed (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   platform_id INTEGER NOT NULL, tenant_id INTEGER, domain_id INTEGER NOT NULL,
