@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "zonegen/dkim.h"
+#include "mailauth/dkim_key_record.h"
 #include "zonegen/dmarc.h"
 #include "zonegen/names.h"
 #include "zonegen/parts.h"
@@ -153,8 +153,13 @@ Result<void> addKeys(RecordSet& records, const PlatformContext& context, const D
                            ? keyTargetName(context.platform, content.slot, domain.token)
                            : selectorName(content.slot, domain.name);
     if (!owner) return pass(owner);
-    const auto text = dkimText(content);
-    if (!text) return pass(text);
+    const auto text = mailauth::dkimKeyText(content.key);
+    if (!text) {
+      return fail(
+          Errc::invalidInput, content.key->base64,
+          fmt::format("not the key of slot {} that a verifier takes: {}", slotName(content.slot), text.error().rule),
+          "write the key as mailzone-rotate does (dkim_key.public_key), or remove it");
+    }
     if (auto ok = addText(records, *owner, *text); !ok) return ok;
   }
   return {};

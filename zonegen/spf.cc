@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "mailauth/spf_record.h"
 #include "zonegen/names.h"
 
 namespace mailzone::zonegen {
@@ -31,25 +32,27 @@ Result<void> requireDomainSpec(const Include& include) {
               "correct relay.spf_include");
 }
 
+/// The includes and "~all".
 Result<std::string> spfOfIncludes(const std::vector<Include>& includes) {
-  std::string text = "v=spf1";
-  std::size_t lookups = 0;
+  mailauth::SpfRecord record;
+  record.mechanisms.push_back(mailauth::SpfMechanism::all(mailauth::Verdict::softfail));
   for (const auto& include : includes) {
     if (auto ok = requireDomainSpec(include); !ok) return pass(ok);
-    if (++lookups > kMaxSpfLookups) {
+    if (record.mechanisms.size() > mailauth::kSpfLookupLimit) {
       return fail(Errc::limitExceeded, include.row,
-                  "an SPF record may cause at most 10 lookups (RFC 7208 section 4.6.4), and this is the 11th include",
+                  fmt::format("an SPF record may cause at most {} lookups (RFC 7208 section 4.6.4), and this is one "
+                              "include more",
+                              mailauth::kSpfLookupLimit),
                   "send by fewer pools and relays");
     }
-    text += " include:" + include.name.textNoDot();
-    // " ~all" is still to come.
-    if (text.size() + 5 > kMaxSpfOctets) {
+    record.mechanisms.insert(std::prev(record.mechanisms.end()), mailauth::SpfMechanism::include(include.name));
+    if (printSpfRecord(record).size() > kMaxSpfOctets) {
       return fail(Errc::limitExceeded, include.row,
                   fmt::format("with it, the SPF record has more than {} octets (RFC 7208 section 3.4)", kMaxSpfOctets),
                   "send by fewer pools and relays, or give them shorter names");
     }
   }
-  return text + " ~all";
+  return printSpfRecord(record);
 }
 
 const Pool* poolById(const PlatformContext& context, PoolId id) {
@@ -73,34 +76,6 @@ Result<Include> includeOf(const PlatformContext& context, const Pool& pool) {
   auto name = poolSpfName(context.platform, pool);
   if (!name) return pass(name);
   return Include{*name, "pool " + pool.name};
-}
-
-/// Adjoining addresses merged: two networks of one length that together are one network of the next shorter length.
-std::set<IpNetwork> merged(const std::vector<PoolAddress>& addresses) {
-  std::set<IpNetwork> networks;
-  for (const auto& each : addresses) networks.insert(*IpNetwork::of(each.address, each.address.bits()));
-  for (bool again = true; again;) {
-    again = false;
-    for (auto it = networks.begin(); it != networks.end() && !again; ++it) {
-      if (it->prefixLength() == 0) continue;
-      const auto parent = *IpNetwork::of(it->address(), it->prefixLength() - 1);
-      for (auto other = std::next(it); other != networks.end(); ++other) {
-        if (other->address().isV4() != it->address().isV4() || !parent.contains(other->address())) continue;
-        if (other->prefixLength() != it->prefixLength()) continue;
-        networks.erase(other);
-        networks.erase(it);
-        networks.insert(parent);
-        again = true;
-        break;
-      }
-    }
-  }
-  return networks;
-}
-
-std::string ipTerm(const IpNetwork& network) {
-  const bool alone = network.prefixLength() == network.address().bits();
-  return (network.address().isV4() ? " ip4:" : " ip6:") + (alone ? network.address().text() : network.text());
 }
 
 }  // namespace
@@ -163,18 +138,19 @@ Result<std::string> spfOfForwarder(const PlatformContext& context) {
 }
 
 Result<std::string> spfOfPool(const Pool& pool) {
-  std::string text = "v=spf1";
-  for (const auto& network : merged(pool.addresses)) {
-    text += ipTerm(network);
-    if (text.size() + 5 > kMaxSpfOctets) {
-      return fail(Errc::limitExceeded, pool.name,
-                  fmt::format("with its {} addresses, the pool's SPF record has more than {} octets (RFC 7208 section "
-                              "3.4)",
-                              pool.addresses.size(), kMaxSpfOctets),
-                  "divide the pool into two, or use adjoining addresses, which are merged");
-    }
-  }
-  return text + " ~all";
+  std::vector<IpNetwork> networks;
+  for (const auto& each : pool.addresses) networks.push_back(*IpNetwork::of(each.address, each.address.bits()));
+  networks = mailauth::mergeNetworks(std::move(networks));
+  std::stable_partition(networks.begin(), networks.end(), [](const IpNetwork& n) { return n.address().isV4(); });
+  mailauth::SpfRecord record;
+  for (const auto& network : networks) record.mechanisms.push_back(mailauth::SpfMechanism::ip(network));
+  record.mechanisms.push_back(mailauth::SpfMechanism::all(mailauth::Verdict::softfail));
+  auto text = printSpfRecord(record);
+  if (text.size() <= kMaxSpfOctets) return text;
+  return fail(Errc::limitExceeded, pool.name,
+              fmt::format("with its {} addresses, the pool's SPF record has more than {} octets (RFC 7208 section 3.4)",
+                          pool.addresses.size(), kMaxSpfOctets),
+              "divide the pool into two, or use adjoining addresses, which are merged");
 }
 
 }  // namespace mailzone::zonegen

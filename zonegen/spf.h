@@ -11,8 +11,6 @@ namespace mailzone::zonegen {
 
 /// RFC 7208 section 3.4: what keeps the answer within 512 octets.
 inline constexpr std::size_t kMaxSpfOctets = 450;
-/// RFC 7208 section 4.6.4.
-inline constexpr std::size_t kMaxSpfLookups = 10;
 
 /// Of a HELO host (RFC 7208 section 10.1.2), and of a name that never sends.
 inline constexpr std::string_view kSpfOfHost = "v=spf1 a -all";
@@ -27,7 +25,7 @@ inline constexpr std::string_view kSpfOfNobody = "v=spf1 -all";
 [[nodiscard]] Result<std::string> spfOfSender(const PlatformContext& context, const std::vector<Stream>& streams);
 /// Of srs.PLATFORM: the forwarding pools, which stand in no tenant's record.
 [[nodiscard]] Result<std::string> spfOfForwarder(const PlatformContext& context);
-/// Of POOL._spf.PLATFORM: the addresses, adjoining ones merged into exactly covering networks.
+/// Of POOL._spf.PLATFORM: the addresses, IPv4 first, adjoining ones merged into exactly covering networks.
 [[nodiscard]] Result<std::string> spfOfPool(const Pool& pool);
 
 }  // namespace mailzone::zonegen
