@@ -310,6 +310,10 @@ const SmtpReply& SmtpClient::greeting() const noexcept {
   return connection_->greeting;
 }
 
+void SmtpClient::setDeadline(std::chrono::milliseconds deadline) noexcept {
+  connection_->allowed = deadline;
+}
+
 Result<SmtpReply> SmtpClient::command(std::string_view line) {
   return connection_->exchange(line);
 }

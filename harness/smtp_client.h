@@ -48,6 +48,8 @@ class SmtpClient {
   ~SmtpClient();
 
   [[nodiscard]] const SmtpReply& greeting() const noexcept;
+  /// For what follows, instead of the endpoint's.
+  void setDeadline(std::chrono::milliseconds deadline) noexcept;
   /// Sends `line` and CRLF, and reads one reply.
   [[nodiscard]] Result<SmtpReply> command(std::string_view line);
   /// EHLO; capabilities in offers().
