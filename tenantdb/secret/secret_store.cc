@@ -96,7 +96,7 @@ constexpr std::string_view kSigningRows =
     "LEFT JOIN active_key shared ON shared.domain_id = c.id AND shared.algorithm = 'rsa' "
     "JOIN dkim_selector s ON s.id = coalesce(own.selector_id, shared.selector_id) ";
 constexpr std::string_view kSigningColumns =
-    "SELECT e.name, CASE WHEN own.selector_id IS NULL THEN c.name ELSE e.author END, s.slot, s.key_id ";
+    "SELECT e.name, e.author, CASE WHEN own.selector_id IS NULL THEN c.name ELSE e.author END, s.slot, s.key_id ";
 constexpr std::string_view kSigningWhere = "WHERE t.id IS NULL OR t.state = 'active' ORDER BY e.name";
 
 }  // namespace
@@ -343,18 +343,18 @@ Result<void> SecretStore::destroyPrivateKey(KeyId id, TimePoint at) {
 
 Result<void> SecretStore::eachSigningRow(const std::function<void(SigningRow)>& onRow) {
   Result<void> read;
-  auto asked =
-      connection_.query(fmt::format("{}, p.private_pem {} JOIN {} p ON p.key_id = s.key_id {}", kSigningColumns,
-                                    kSigningRows, secretTable(connection_), kSigningWhere),
-                        {}, [&](const sql::Row& row) {
-                          const auto key = row.integer(3);
-                          if (!key) {
-                            read = pass(key);
-                            return false;
-                          }
-                          onRow({row.text(0), row.text(1), row.text(2), static_cast<KeyId>(*key), Secret(row.text(4))});
-                          return true;
-                        });
+  auto asked = connection_.query(
+      fmt::format("{}, p.private_pem {} JOIN {} p ON p.key_id = s.key_id {}", kSigningColumns, kSigningRows,
+                  secretTable(connection_), kSigningWhere),
+      {}, [&](const sql::Row& row) {
+        const auto key = row.integer(4);
+        if (!key) {
+          read = pass(key);
+          return false;
+        }
+        onRow({row.text(0), row.text(1), row.text(2), row.text(3), static_cast<KeyId>(*key), Secret(row.text(5))});
+        return true;
+      });
   return asked ? read : asked;
 }
 
