@@ -165,7 +165,7 @@ bool keepCapabilities(std::uint32_t bits) {
 }
 
 [[noreturn]] void becomeChild(const Prepared& p) {
-  ::setpgid(0, 0);
+  ::setsid();
   struct sigaction byDefault {};
   byDefault.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &byDefault, nullptr);

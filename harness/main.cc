@@ -1,0 +1,63 @@
+// mailzone-harness: real daemons in a private network, a receiver that judges like a large one, and verdicts. It holds
+// no keys but those that its own run makes, and reaches nothing outside its namespaces.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+
+#include "harness/demo.h"
+
+namespace {
+
+using namespace mailzone::harness;
+
+std::string programFolder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+int runCommand(int argc, char** argv) {
+  CLI::App app("mailzone-harness: proves on real daemons that mail authenticates");
+  app.set_version_flag("--version", std::string("mailzone-harness ") + MAILZONE_VERSION);
+  app.require_subcommand(1);
+  DemoOptions options;
+  options.layout.source = MAILZONE_SOURCE_DIR;
+  options.layout.programs = programFolder();
+  std::string database = "sqlite";
+  std::string json;
+  CLI::App* run = app.add_subcommand("run", "bring everything up in private namespaces, send, judge, print the table");
+  run->add_option("DIR", options.scenarioFolder, "folder of scenario files (default: the project's)");
+  run->add_option("--database", database, "sqlite, or mysql: a MariaDB of its own")
+      ->check(CLI::IsMember({"sqlite", "mysql"}));
+  run->add_option("--break", options.breakage, "make one thing wrong: key, body, spf, ptr, dmarc, backend or signer");
+  run->add_option("--only", options.only, "rows to run; NAME, or a beginning with a final *")->delimiter(',');
+  run->add_flag("--keep", options.keep, "stay up after the table until Ctrl-C, and say how to enter");
+  CLI::Option* jsonOption =
+      run->add_option("--json", json, "write mailzone/verdicts/1 to FILE; without FILE to standard output, alone")
+          ->expected(0, 1);
+  run->add_option("--source", options.layout.source, "the project's tree, for configuration files");
+  run->add_option("--programs", options.layout.programs, "folder of the other programs");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : 2;
+  }
+  options.database = database == "mysql" ? Database::mysql : Database::sqlite;
+  options.jsonFile = json;
+  options.jsonOnly = jsonOption->count() > 0 && json.empty();
+  if (options.scenarioFolder.empty()) options.scenarioFolder = options.layout.source + "/harness/scenarios";
+  return runDemo(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return runCommand(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mailzone-harness: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,39 @@
+// The platform as its operator would set it up: settings, `mailzone` commands, the two daemons, and what customers put
+// into their own DNS. Nothing here writes a tenant or a key by itself.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "core/secret.h"
+#include "harness/scenario.h"
+#include "harness/stage.h"
+
+namespace mailzone::harness {
+
+/// What the rest of the demo has to know of the platform.
+struct Platform {
+  std::map<std::string, std::shared_ptr<const Secret>> passwords;  ///< by login
+  std::map<std::string, std::string> returnPaths;                  ///< delegated domain -> TOKEN.rp host
+  TemplateValues values;  ///< for the shipped files of Postfix, OpenDKIM, Dovecot and PowerDNS
+};
+
+inline constexpr const char* kConfig = "/etc/mailzone/mailzone.toml";
+
+/// Folders, settings, schema, and every command of `setup`. The database server runs.
+[[nodiscard]] Result<Platform> setUpPlatform(Stage& stage, const Setup& setup);
+/// mailzone-backend, PowerDNS, mailzone-rotate, each by its unit.
+[[nodiscard]] Result<void> startPlatformDns(Stage& stage, const Platform& platform);
+/// The customers set the records that `mailzone domain show` prints; `mailzone domain verify` finds them.
+[[nodiscard]] Result<void> verifyCustomerDomains(Stage& stage, const Setup& setup, bool reverseZoneLost);
+/// Until every domain has an active key.
+[[nodiscard]] Result<void> waitForKeys(Stage& stage);
+
+/// Runs `mailzone ARGUMENTS --config ... --json` and returns what it printed.
+[[nodiscard]] Result<std::string> mailzone(const std::vector<std::string>& arguments, std::string_view input = {});
+/// One statement by the stock client, as the platform's own application would send it.
+[[nodiscard]] Result<std::string> plainSql(const Stage& stage, std::string_view statement);
+
+}  // namespace mailzone::harness
