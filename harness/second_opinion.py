@@ -174,19 +174,22 @@ def judge_dmarc(message, envelope, spf_result, signatures):
     return "fail"
 
 
-def judge_opendkim(program, path, resolver, port):
-    """What opendkim's test mode writes into Authentication-Results: one result per signature."""
+def run_opendkim(program, path, resolver, port):
+    """What opendkim's test mode says of each signature of one mail; None when a look-up failed: then it writes no
+    Authentication-Results at all, whatever the other signatures are."""
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
         conf.write(f"Mode v\nNameservers {resolver}@{port}\nAlwaysAddARHeader yes\nAuthservID opinion\n"
-                   f"Syslog no\nMaximumSignaturesToVerify 10\n")
+                   f"Syslog no\nMaximumSignaturesToVerify 10\nOn-Default accept\n")
         conf.flush()
         done = subprocess.run([program, "-x", conf.name, "-vvv", "-t", path], stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=25, check=False)
     output = done.stdout.decode("utf-8", "replace")
+    errors = done.stderr.decode("utf-8", "replace")
     header = re.search(r"hname='Authentication-Results' hvalue='opinion;(.*?)'\n", output, re.S)
     if not header:
-        said = (done.stderr.decode("utf-8", "replace") + output).strip()[-300:]
-        raise RuntimeError(f"opendkim gave no result (status {done.returncode}): {said}")
+        if "failed: key DNS query failed" in output + errors:
+            return None
+        raise RuntimeError(f"opendkim gave no result (status {done.returncode}): {(errors + output).strip()[-300:]}")
     signatures = []
     for part in re.sub(r"\([^()]*\)", "", header.group(1)).split(";"):  # comments may hold a semicolon
         result = re.match(r"\s*dkim=(\w+)", part)
@@ -197,6 +200,29 @@ def judge_opendkim(program, path, resolver, port):
         signatures.append({"result": result.group(1), "domain": tag.get("d", "").lower(),
                            "selector": tag.get("s", "").lower(), "reason": reason.group(1) if reason else ""})
     return signatures
+
+
+def judge_opendkim(program, path, message, signatures, resolver, port):
+    said = run_opendkim(program, path, resolver, port)
+    if said is not None:
+        return said
+    # Each signature alone, so that the one whose key cannot be looked up hides no other.
+    headers, body = dkim.rfc822_parse(message)
+    said = []
+    for index, signature in enumerate(signatures):
+        with tempfile.NamedTemporaryFile("wb", suffix=".eml") as alone:
+            count = -1
+            for name, value in headers:
+                if name.lower() == b"dkim-signature":
+                    count += 1
+                    if count != index:
+                        continue
+                alone.write(name + b":" + value)
+            alone.write(b"\r\n" + body)
+            alone.flush()
+            one = run_opendkim(program, alone.name, resolver, port)
+        said += [dict(signature, result="temperror", reason="key DNS query failed")] if one is None else one
+    return said
 
 
 def judge(message_path, envelope_path, arguments):
@@ -212,8 +238,8 @@ def judge(message_path, envelope_path, arguments):
         dmarc = "temperror"
     document = {"spf": spf_result, "spf_reason": spf_reason, "dkim": signatures, "dmarc": dmarc}
     if arguments.opendkim:
-        document["opendkim"] = judge_opendkim(arguments.opendkim, os.path.abspath(message_path),
-                                              arguments.resolver, arguments.port)
+        document["opendkim"] = judge_opendkim(arguments.opendkim, os.path.abspath(message_path), message,
+                                              signatures, arguments.resolver, arguments.port)
     return document
 
 
