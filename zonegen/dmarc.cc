@@ -1,32 +1,44 @@
 #include "zonegen/dmarc.h"
 
-#include <fmt/format.h>
-
+#include "mailauth/dmarc_record.h"
 #include "zonegen/names.h"
 
 namespace mailzone::zonegen {
 namespace {
 
-std::string withReports(std::string text, const std::vector<ReportUri>& reports) {
-  for (std::size_t i = 0; i < reports.size(); ++i) {
-    text += i == 0 ? "; rua=" : ",";
-    text += reports[i].text;
-  }
-  return text;
+using mailauth::AlignmentMode;
+using mailauth::DmarcRecord;
+
+DmarcRecord recordOf(DmarcPolicy policy, const std::vector<ReportUri>& reports) {
+  DmarcRecord record;
+  record.policy = policy;
+  for (const auto& report : reports) record.rua.push_back(report.text);
+  return record;
+}
+
+DmarcRecord strict(DmarcRecord record) {
+  record.adkim = AlignmentMode::strict;
+  record.aspf = AlignmentMode::strict;
+  return record;
 }
 
 }  // namespace
 
 std::string dmarcOfTenant(DmarcPolicy policy, const std::vector<ReportUri>& reports) {
-  return withReports(fmt::format("v=DMARC1; p={}; adkim=s; aspf=s; psd=n", word(policy)), reports);
+  auto record = strict(recordOf(policy, reports));
+  record.psd = mailauth::PublicSuffix::no;
+  return printDmarcRecord(record);
 }
 
 std::string dmarcOfPlatform(DmarcPolicy policy, const std::vector<ReportUri>& reports) {
-  return withReports(fmt::format("v=DMARC1; p={}; sp=reject; np=reject; adkim=s; aspf=s", word(policy)), reports);
+  auto record = strict(recordOf(policy, reports));
+  record.subdomainPolicy = DmarcPolicy::reject;
+  record.nonexistentPolicy = DmarcPolicy::reject;
+  return printDmarcRecord(record);
 }
 
 std::string dmarcOfCustomer(DmarcPolicy policy, const std::vector<ReportUri>& reports) {
-  return withReports(fmt::format("v=DMARC1; p={}", word(policy)), reports);
+  return printDmarcRecord(recordOf(policy, reports));
 }
 
 Result<void> addReportConsent(RecordSet& records, const DnsName& policyDomain, const std::vector<ReportUri>& reports) {

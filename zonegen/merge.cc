@@ -6,14 +6,11 @@
 #include <set>
 #include <string>
 
+#include "mailauth/dmarc_record.h"
+#include "mailauth/spf_record.h"
+
 namespace mailzone::zonegen {
 namespace {
-
-bool startsWithIgnoreCase(std::string_view text, std::string_view lowerPrefix) {
-  return text.size() >= lowerPrefix.size() &&
-         std::equal(lowerPrefix.begin(), lowerPrefix.end(), text.begin(),
-                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b); });
-}
 
 using Contributions = std::vector<const Contribution*>;
 
@@ -77,9 +74,8 @@ TextKind textKind(const DnsName& owner, std::string_view content) {
   if (std::find(labels.begin(), labels.end(), "_domainkey") != labels.end()) return TextKind::dkim;
   const auto text = txtText(content);
   if (!text) return TextKind::other;
-  // RFC 7208 section 4.5: the version is followed by a blank or the end.
-  if (startsWithIgnoreCase(*text, "v=spf1") && (text->size() == 6 || (*text)[6] == ' ')) return TextKind::spf;
-  if (text->rfind("v=DMARC1", 0) == 0) return TextKind::dmarc;
+  if (mailauth::isSpfRecord(*text)) return TextKind::spf;
+  if (mailauth::isDmarcRecord(*text)) return TextKind::dmarc;
   if (text->rfind("v=DKIM1", 0) == 0) return TextKind::dkim;
   return TextKind::other;
 }

@@ -152,7 +152,7 @@ TEST(DomainRecords, RefuseRowsThatCannotBeRecordsAndNameThem) {
       {"another tag in rua", "t1.shop.example",
        [](Domain& d, PlatformContext&) { d.dmarcRua = "mailto:a@b.example; p=none"; }, "mailto:a@b.example; p=none"},
       {"a control character in the platform's rua", "t1.shop.example",
-       [](Domain&, PlatformContext& c) { c.platform.dmarcRua = "mailto:a@b.example\n"; }, "mailto:a@b.example\n"},
+       [](Domain&, PlatformContext& c) { c.platform.dmarcRua = "mailto:a\n@b.example"; }, "mailto:a\n@b.example"},
       {"p= is not base64", "t1.shop.example", [](Domain& d, PlatformContext&) { d.slots[0].key->base64 = "abc\"; x"; },
        nullptr},
       {"p= with white space", "t1.shop.example",
