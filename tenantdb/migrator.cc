@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tenantdb/embedded_migrations.h"
+#include "tenantdb/roles.h"
 
 namespace mailzone::tenantdb {
 namespace {
@@ -156,6 +157,9 @@ Result<std::string> Migrator::dryRun() {
 Result<std::vector<Migration>> Migrator::apply() {
   auto list = pending();
   if (!list) return list;
+  if (connection_.dialect() == Dialect::mysql) {
+    if (auto ready = prepareDefiner(connection_); !ready) return pass(ready);
+  }
   if (!list->empty() && list->front().version == 1) {
     const auto known = tableExists(connection_, "schema_info");
     if (!known) return pass(known);
@@ -174,6 +178,14 @@ Result<std::vector<Migration>> Migrator::apply() {
     }
   }
   return list;
+}
+
+Result<void> Migrator::grantRoles(const std::vector<RoleAccount>& accounts) {
+  if (connection_.dialect() == Dialect::sqlite) return {};
+  for (const auto& account : accounts) {
+    if (auto granted = grantRole(connection_, account); !granted) return granted;
+  }
+  return {};
 }
 
 Result<void> requireSchema(sql::Connection& connection) {

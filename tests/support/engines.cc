@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
+
+#include "tenantdb/migrator.h"
+#include "tests/support/temporary_mariadb.h"
 #include "tests/support/temporary_sqlite.h"
 
 namespace mailzone::test {
@@ -18,15 +22,37 @@ class SqliteTestDatabase final : public TestDatabase {
   TemporarySqlite database_;
 };
 
+class MariadbTestDatabase final : public TestDatabase {
+ public:
+  MariadbTestDatabase() : name_(TemporaryMariadb::shared().newDatabase()) {
+    const auto connection = MariadbTestDatabase::connect();
+    if (const auto applied = tenantdb::Migrator(*connection).apply(); !applied) {
+      throw std::runtime_error(describe(applied.error()));
+    }
+  }
+  sql::Dialect dialect() const noexcept override { return sql::Dialect::mysql; }
+  std::unique_ptr<sql::Connection> connect() override {
+    auto connection = TemporaryMariadb::shared().connect(name_);
+    if (!connection) throw std::runtime_error(describe(connection.error()));
+    return std::move(*connection);
+  }
+
+ private:
+  std::string name_;
+};
+
+constexpr sql::Dialect kEngines[] = {sql::Dialect::sqlite, sql::Dialect::mysql};
+
 }  // namespace
 
-std::unique_ptr<TestDatabase> makeTestDatabase(sql::Dialect) {
-  return std::make_unique<SqliteTestDatabase>();
+std::unique_ptr<TestDatabase> makeTestDatabase(sql::Dialect dialect) {
+  if (dialect == sql::Dialect::sqlite) return std::make_unique<SqliteTestDatabase>();
+  return std::make_unique<MariadbTestDatabase>();
 }
 
 void onEachEngine(const std::function<void(TestDatabase&)>& body) {
-  for (const auto dialect : {sql::Dialect::sqlite}) {
-    SCOPED_TRACE("SQLite");
+  for (const auto dialect : kEngines) {
+    SCOPED_TRACE(dialect == sql::Dialect::sqlite ? "SQLite" : "MariaDB");
     const auto database = makeTestDatabase(dialect);
     body(*database);
   }
