@@ -15,6 +15,7 @@ namespace mailzone::test {
 namespace {
 
 constexpr std::chrono::seconds kStartTime{20};
+constexpr std::chrono::seconds kStopTime{5};
 
 std::string configuration(const std::string& folder, std::uint16_t port, const std::vector<NsdZone>& zones) {
   auto out = fmt::format(
@@ -87,8 +88,16 @@ bool NsdServer::start(const std::vector<NsdZone>& zones) {
 
 void NsdServer::stop() {
   if (pid_ == 0) return;
-  ::kill(-pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  ::kill(pid_, SIGTERM);  // it ends its own children
+  const auto deadline = std::chrono::steady_clock::now() + kStopTime;
+  while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      ::kill(-pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+      break;
+    }
+    ::poll(nullptr, 0, 5);
+  }
   pid_ = 0;
 }
 
