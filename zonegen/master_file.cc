@@ -278,17 +278,20 @@ Result<MasterFile> readMasterFile(std::string_view text, const DnsName& origin, 
   }
 }
 
-std::string writeMasterFile(const DnsName& origin, std::vector<RRset> rrsets) {
-  const auto rank = [](const RRset& rrset) {
-    return std::tuple(rrset.type != rrtype::SOA, rrset.owner.canonicalKey(), rrset.type.number());
-  };
-  std::sort(rrsets.begin(), rrsets.end(), [&](const RRset& a, const RRset& b) { return rank(a) < rank(b); });
-  auto out = fmt::format("$ORIGIN {}\n", origin.text());
+std::string writeMasterFile(const DnsName& origin, const std::vector<RRset>& rrsets) {
+  // By what the lines are sorted: the SOA first, owners in canonical order, types by number, then the line itself.
+  using Line = std::tuple<bool, std::string, std::uint16_t, std::string>;
+  std::vector<Line> lines;
   for (const auto& rrset : rrsets) {
+    const auto key = rrset.owner.canonicalKey();
+    const auto head = fmt::format("{} {} IN {} ", rrset.owner.text(), rrset.ttl.seconds(), rrset.type.text());
     for (const auto& content : rrset.contents) {
-      out += fmt::format("{} {} IN {} {}\n", rrset.owner.text(), rrset.ttl.seconds(), rrset.type.text(), content);
+      lines.emplace_back(rrset.type != rrtype::SOA, key, rrset.type.number(), head + content);
     }
   }
+  std::sort(lines.begin(), lines.end());
+  auto out = fmt::format("$ORIGIN {}\n", origin.text());
+  for (const auto& line : lines) out += std::get<3>(line) + '\n';
   return out;
 }
 

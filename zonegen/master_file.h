@@ -37,8 +37,8 @@ struct MasterFile {
 [[nodiscard]] Result<MasterFile> readMasterFile(std::string_view text, const DnsName& origin, ZoneId zone,
                                                 const MasterFileLimits& limits = {});
 
-/// One record a line, names absolute: the SOA, then owners in canonical order, types by number. What readMasterFile()
-/// reads again, as do BIND and NSD.
-[[nodiscard]] std::string writeMasterFile(const DnsName& origin, std::vector<RRset> rrsets);
+/// One record a line, names absolute: the SOA, then owners in canonical order, types by number, the same bytes
+/// whatever the order of `rrsets`. What readMasterFile() reads again, as do BIND and NSD.
+[[nodiscard]] std::string writeMasterFile(const DnsName& origin, const std::vector<RRset>& rrsets);
 
 }  // namespace mailzone::zonegen
