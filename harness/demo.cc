@@ -103,7 +103,7 @@ Result<void> Run::ground() {
 }
 
 Result<void> Run::daemons() {
-  if (auto done = startCustomerDns(stage_); !done) return done;
+  if (auto done = startCustomerDns(stage_, {.platformReverseZoneLost = true}); !done) return done;
   if (auto done = startResolver(stage_); !done) return done;
   progress_.say("the world's DNS: NSD and unbound");
   if (auto done = startRelay(stage_, breakage_.relayChangesBodies); !done) return done;

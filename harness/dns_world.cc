@@ -78,7 +78,7 @@ Result<void> publishAtCustomers(Stage& stage, const std::vector<CustomerRecord>&
   return stage.supervisor->signal("nsd", SIGHUP);
 }
 
-Result<void> startCustomerDns(Stage& stage) {
+Result<void> startCustomerDns(Stage& stage, const WorldFaults& faults) {
   if (auto made = makeFolder("/var/lib/nsd", 0755, {"nsd", "nsd"}); !made) return made;
   if (auto made = makeFolder(kZones); !made) return made;
   std::string config = fmt::format(
@@ -86,7 +86,7 @@ Result<void> startCustomerDns(Stage& stage) {
       "  xfrdfile: \"/var/lib/nsd/xfrd.state\"\n  zonelistfile: \"/var/lib/nsd/zone.list\"\n  pidfile: \"\"\n"
       "  server-count: 1\n  zonefiles-check: no\nremote-control:\n  control-enable: no\n",
       addressText("customer-dns"), kZones);
-  for (const auto& [zone, text] : worldZones({}, {})) {
+  for (const auto& [zone, text] : worldZones({}, faults)) {
     if (auto done = writeFile(std::string(kZones) + "/" + fileName(zone), text); !done) return done;
     config += fmt::format("zone:\n  name: \"{}\"\n  zonefile: \"{}\"\n", zone.empty() ? "." : zone, fileName(zone));
   }

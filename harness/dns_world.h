@@ -21,7 +21,7 @@ struct WorldFaults {
   bool platformReverseZoneLost = false;  ///< the delegation of the platform's reverse zone is gone
 };
 
-[[nodiscard]] Result<void> startCustomerDns(Stage& stage);
+[[nodiscard]] Result<void> startCustomerDns(Stage& stage, const WorldFaults& faults = {});
 [[nodiscard]] Result<void> startResolver(Stage& stage);
 /// Rewrites the zones and has NSD read them again.
 [[nodiscard]] Result<void> publishAtCustomers(Stage& stage, const std::vector<CustomerRecord>& records,
