@@ -12,7 +12,7 @@ set(MAILZONE_LAYERS
   "backend:core system mailauth zonegen tenantdb"
   "rotation:core system mailauth tenantdb tenantdb/secret"
   "harness:core system mailauth"
-  "cli:core system mailauth zonegen tenantdb tenantdb/secret backend rotation"
+  "cli:core system mailauth zonegen tenantdb tenantdb/secret rotation"
 )
 
 function(mailzone_layer_edges folder result)

@@ -1,0 +1,76 @@
+// JSON documents as values: what verbs report, and what they read. The JSON library stands in document.cc alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/result.h"
+
+namespace mailzone::cli {
+
+/// One JSON value; objects keep the order in which their members were set.
+class Document {
+ public:
+  struct Member;
+  using Array = std::vector<Document>;
+  using Object = std::vector<Member>;
+
+  Document() : value_(nullptr) {}
+  Document(std::nullptr_t) : value_(nullptr) {}
+  Document(bool flag) : value_(flag) {}
+  Document(std::int64_t number) : value_(number) {}
+  Document(int number) : value_(std::int64_t{number}) {}
+  Document(std::string text) : value_(std::move(text)) {}
+  Document(std::string_view text) : value_(std::string(text)) {}
+  Document(const char* text) : value_(std::string(text)) {}
+  Document(Array array) : value_(std::move(array)) {}
+  Document(const std::vector<std::string>& texts);
+  template <class T>
+  Document(const std::optional<T>& value) : Document(value ? Document(*value) : Document()) {}
+
+  [[nodiscard]] static Document object();
+  /// `text`, or null when it is empty: a field that has no value is there all the same.
+  [[nodiscard]] static Document orNull(const std::string& text);
+
+  /// Sets a member of an object; a member that exists is replaced where it stands. Returns *this.
+  Document& set(std::string_view name, Document value);
+  /// Appends to an array.
+  void push(Document value);
+
+  [[nodiscard]] bool isNull() const noexcept { return std::holds_alternative<std::nullptr_t>(value_); }
+  [[nodiscard]] const std::string* text() const noexcept { return std::get_if<std::string>(&value_); }
+  [[nodiscard]] const std::int64_t* number() const noexcept { return std::get_if<std::int64_t>(&value_); }
+  [[nodiscard]] const bool* flag() const noexcept { return std::get_if<bool>(&value_); }
+  [[nodiscard]] const Array* array() const noexcept { return std::get_if<Array>(&value_); }
+  [[nodiscard]] const Object* members() const noexcept { return std::get_if<Object>(&value_); }
+  /// A member of an object; nullptr when it is not there or this is no object.
+  [[nodiscard]] const Document* find(std::string_view name) const noexcept;
+
+  /// What a table's cell shows: texts as they are, "-" for null and "", lists joined by blanks.
+  [[nodiscard]] std::string cell() const;
+
+  /// JSON, indented by two blanks and ended by a line break; bytes that are no UTF-8 are replaced.
+  [[nodiscard]] std::string json() const;
+  /// JSON on one line without a line break.
+  [[nodiscard]] std::string jsonLine() const;
+
+  /// Reads JSON that comes from outside: at most `limit` octets, at most 64 levels. Numbers that are no 64-bit integer
+  /// are refused.
+  [[nodiscard]] static Result<Document> parse(std::string_view text, std::size_t limit);
+
+ private:
+  std::variant<std::nullptr_t, bool, std::int64_t, std::string, Array, Object> value_;
+};
+
+struct Document::Member {
+  std::string name;
+  Document value;
+};
+
+}  // namespace mailzone::cli
