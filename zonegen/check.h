@@ -17,7 +17,7 @@ struct Finding {
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-/// Looks at all RRsets of all zones, as the sources make them (before mergeName) or as they are served:
+/// Looks at all RRsets of all zones, as standing() leaves them of what the sources say, or as they are served:
 /// - an owner outside its zone, or answered from a longer zone of ours, or hidden below a delegation;
 /// - a CNAME beside other data, two CNAMEs; RRsets of one owner and type with different TTLs;
 /// - more than one SPF, DMARC or DKIM record at a name; a null MX beside another;

@@ -12,58 +12,73 @@
 namespace mailzone::zonegen {
 namespace {
 
-using Contributions = std::vector<const Contribution*>;
+/// What one type's claims say together.
+struct OfType {
+  bool generated = false;
+  bool written = false;
+  std::int64_t youngestDeparted = 0;
+  std::set<TextKind> writtenKinds;
+};
 
-bool anyOf(const Contributions& all, Origin origin) {
-  return std::any_of(all.begin(), all.end(), [&](const Contribution* each) { return each->origin == origin; });
-}
-
-std::set<TextKind> writtenKinds(const Contributions& all) {
-  std::set<TextKind> kinds;
-  for (const auto* each : all) {
-    if (each->origin != Origin::written) continue;
-    for (const auto& content : each->rrset.contents) kinds.insert(textKind(each->rrset.owner, content));
+std::map<RecordType, OfType> summaries(const DnsName& owner, const std::vector<Claim>& claims) {
+  std::map<RecordType, OfType> out;
+  for (const auto& claim : claims) {
+    auto& summary = out[claim.type];
+    if (claim.origin == Origin::generated) summary.generated = true;
+    if (claim.origin == Origin::departed) summary.youngestDeparted = std::max(summary.youngestDeparted, claim.row);
+    if (claim.origin != Origin::written) continue;
+    summary.written = true;
+    if (claim.type == rrtype::TXT) summary.writtenKinds.insert(textKind(owner, claim.content));
   }
-  return kinds;
-}
-
-/// Without the departed that a live domain or a younger departed one speaks for.
-Contributions withoutSuperseded(const Contributions& all) {
-  const bool live = anyOf(all, Origin::generated);
-  std::int64_t youngest = 0;
-  for (const auto* each : all) {
-    if (each->origin == Origin::departed) youngest = std::max(youngest, each->row);
-  }
-  Contributions out;
-  std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](const Contribution* each) {
-    return each->origin != Origin::departed || (!live && each->row == youngest);
-  });
   return out;
 }
 
-/// Whether a record that was not written by an operator gives way to those that were.
-bool yields(RecordType type, const DnsName& owner, const std::string& content, const std::set<TextKind>& written) {
-  if (type == rrtype::MX) return true;
-  if (type != rrtype::TXT) return false;
-  const auto kind = textKind(owner, content);
-  return kind != TextKind::other && written.count(kind) != 0;
+bool isSuperseded(const DnsName& owner, const Claim& claim, const OfType& summary) {
+  if (claim.origin == Origin::written) return false;
+  if (claim.origin == Origin::departed && (summary.generated || claim.row != summary.youngestDeparted)) return true;
+  if (claim.type == rrtype::MX) return summary.written;
+  if (claim.type != rrtype::TXT || summary.writtenKinds.empty()) return false;
+  const auto kind = textKind(owner, claim.content);
+  return kind != TextKind::other && summary.writtenKinds.count(kind) != 0;
 }
 
-std::optional<RRset> mergeType(RecordType type, const Contributions& all) {
-  const bool written = anyOf(all, Origin::written);
-  const auto kinds = writtenKinds(all);
-  std::set<std::string> contents;
-  std::optional<RRset> merged;
-  for (const auto* each : withoutSuperseded(all)) {
-    for (const auto& content : each->rrset.contents) {
-      if (written && each->origin != Origin::written && yields(type, each->rrset.owner, content, kinds)) continue;
-      if (!merged) merged = RRset{each->rrset.owner, type, each->rrset.ttl, {}};
-      merged->ttl = std::min(merged->ttl, each->rrset.ttl);
-      contents.insert(content);
+void judgeAliases(const std::vector<Claim>& claims, std::vector<Fate>& fates) {
+  bool data = false;
+  std::optional<std::string_view> first;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    if (fates[i] != Fate::stands) continue;
+    if (claims[i].type != rrtype::CNAME) {
+      data = true;
+    } else if (!first || claims[i].content < *first) {
+      first = claims[i].content;
     }
   }
-  if (merged) merged->contents.assign(contents.begin(), contents.end());
-  return merged;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    if (fates[i] != Fate::stands || claims[i].type != rrtype::CNAME) continue;
+    if (data || claims[i].content != *first) fates[i] = Fate::alias;
+  }
+}
+
+/// A record with the TTL and fate that it has; views into the contributions.
+struct Judged {
+  const RRset* rrset = nullptr;
+  std::string_view content;
+  Fate fate = Fate::stands;
+};
+
+std::vector<Judged> judged(const std::vector<Contribution>& contributions) {
+  std::vector<Judged> out;
+  std::vector<Claim> claims;
+  for (const auto& each : contributions) {
+    for (const auto& content : each.rrset.contents) {
+      claims.push_back({each.origin, each.row, each.rrset.type, content});
+      out.push_back({&each.rrset, content, Fate::stands});
+    }
+  }
+  if (claims.empty()) return out;
+  const auto fates = judge(contributions.front().rrset.owner, claims);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i].fate = fates[i];
+  return out;
 }
 
 }  // namespace
@@ -80,18 +95,45 @@ TextKind textKind(const DnsName& owner, std::string_view content) {
   return TextKind::other;
 }
 
+std::vector<Fate> judge(const DnsName& owner, const std::vector<Claim>& claims) {
+  const auto types = summaries(owner, claims);
+  std::vector<Fate> fates;
+  for (const auto& claim : claims) {
+    fates.push_back(isSuperseded(owner, claim, types.at(claim.type)) ? Fate::superseded : Fate::stands);
+  }
+  judgeAliases(claims, fates);
+  return fates;
+}
+
 std::vector<RRset> mergeName(const std::vector<Contribution>& contributions) {
-  std::map<RecordType, Contributions> types;
-  for (const auto& each : contributions) {
-    if (!each.rrset.contents.empty()) types[each.rrset.type].push_back(&each);
+  struct Merged {
+    Ttl ttl;
+    std::set<std::string> contents;
+  };
+  std::map<RecordType, Merged> types;
+  for (const auto& each : judged(contributions)) {
+    if (each.fate != Fate::stands) continue;
+    const auto [it, fresh] = types.try_emplace(each.rrset->type, Merged{each.rrset->ttl, {}});
+    it->second.ttl = std::min(it->second.ttl, each.rrset->ttl);
+    it->second.contents.emplace(each.content);
   }
   std::vector<RRset> out;
-  for (const auto& [type, all] : types) {
-    if (auto merged = mergeType(type, all)) out.push_back(std::move(*merged));
+  for (const auto& [type, merged] : types) {
+    out.push_back(
+        {contributions.front().rrset.owner, type, merged.ttl, {merged.contents.begin(), merged.contents.end()}});
   }
-  const auto isCname = [](const RRset& rrset) { return rrset.type == rrtype::CNAME; };
-  if (out.size() > 1) out.erase(std::remove_if(out.begin(), out.end(), isCname), out.end());
-  if (out.size() == 1 && isCname(out.front())) out.front().contents.resize(1);
+  return out;
+}
+
+std::vector<RRset> standing(const std::vector<Contribution>& contributions) {
+  std::vector<RRset> out;
+  const RRset* last = nullptr;
+  for (const auto& each : judged(contributions)) {
+    if (each.fate == Fate::superseded) continue;
+    if (each.rrset != last) out.push_back({each.rrset->owner, each.rrset->type, each.rrset->ttl, {}});
+    last = each.rrset;
+    out.back().contents.emplace_back(each.content);
+  }
   return out;
 }
 

@@ -79,5 +79,27 @@ TEST(MergeName, TakesTheLowestTtl) {
   EXPECT_EQ(merged.front().ttl.seconds(), 60U);
 }
 
+TEST(Standing, KeepsTtlsAndAliasesForTheCheck) {
+  const auto left = standing({says(Origin::generated, rrtype::TXT, {"\"v=spf1 ~all\"", "\"x\""}, 0, 300),
+                              says(Origin::written, rrtype::TXT, {"\"v=spf1 -all\""}, 0, 60),
+                              says(Origin::written, rrtype::CNAME, {"x."})});
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(left[0].contents, std::vector<std::string>{"\"x\""}) << "our SPF is superseded";
+  EXPECT_EQ(left[0].ttl.seconds(), 300U);
+  EXPECT_EQ(left[1].ttl.seconds(), 60U);
+  EXPECT_EQ(left[2].type, rrtype::CNAME);
+}
+
+TEST(Judge, TellsWhyARecordDoesNotStand) {
+  const std::vector<Claim> claims = {{Origin::generated, 0, rrtype::MX, "10 a."},
+                                     {Origin::written, 0, rrtype::MX, "5 b."},
+                                     {Origin::departed, 4, rrtype::TXT, "\"old\""},
+                                     {Origin::departed, 5, rrtype::TXT, "\"young\""},
+                                     {Origin::written, 0, rrtype::CNAME, "x."}};
+  EXPECT_EQ(judge(name("t1.shop.example"), claims),
+            (std::vector<Fate>{Fate::superseded, Fate::stands, Fate::superseded, Fate::stands, Fate::alias}));
+  EXPECT_TRUE(judge(name("t1.shop.example"), {}).empty());
+}
+
 }  // namespace
 }  // namespace mailzone::zonegen
