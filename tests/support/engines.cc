@@ -6,7 +6,6 @@
 
 #include <stdexcept>
 
-#include "tenantdb/migrator.h"
 #include "tests/support/temporary_mariadb.h"
 #include "tests/support/temporary_sqlite.h"
 
@@ -24,12 +23,7 @@ class SqliteTestDatabase final : public TestDatabase {
 
 class MariadbTestDatabase final : public TestDatabase {
  public:
-  MariadbTestDatabase() : name_(TemporaryMariadb::shared().newDatabase()) {
-    const auto connection = MariadbTestDatabase::connect();
-    if (const auto applied = tenantdb::Migrator(*connection).apply(); !applied) {
-      throw std::runtime_error(describe(applied.error()));
-    }
-  }
+  MariadbTestDatabase() : name_(TemporaryMariadb::shared().newMigratedDatabase()) {}
   sql::Dialect dialect() const noexcept override { return sql::Dialect::mysql; }
   std::unique_ptr<sql::Connection> connect() override {
     auto connection = TemporaryMariadb::shared().connect(name_);

@@ -19,6 +19,9 @@
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+#include <utility>
+
+#include "tenantdb/migrator.h"
 
 namespace mailzone::test {
 namespace {
@@ -58,27 +61,99 @@ std::string contents(const std::string& path) {
 
 const std::vector<std::string> kSmall = {"--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:10M:autoextend"};
 
-/// A data folder as mariadb-install-db makes it, made once per build folder: 2 s saved at each start.
+std::vector<std::string> serverArguments(const std::string& data, const std::string& socket) {
+  std::vector<std::string> arguments = {"mariadbd",
+                                        "--no-defaults",
+                                        "--datadir=" + data,
+                                        "--socket=" + socket,
+                                        "--pid-file=" + socket + ".pid",
+                                        "--user=" + userName(),
+                                        "--innodb-buffer-pool-size=16M",
+                                        "--innodb-flush-log-at-trx-commit=0",
+                                        "--innodb-flush-method=nosync",
+                                        "--sync-frm=OFF",
+                                        "--performance-schema=OFF",
+                                        "--skip-name-resolve"};
+  arguments.insert(arguments.end(), kSmall.begin(), kSmall.end());
+  return arguments;
+}
+
+Result<std::unique_ptr<sql::Connection>> connectTo(const std::string& socket, const std::string& database,
+                                                   const std::string& user, const std::string& password) {
+  sql::MysqlOptions options;
+  options.unixSocket = socket;
+  options.user = user;
+  options.password = Secret(std::string(password));
+  options.database = database;
+  options.readTimeoutS = 60;
+  return sql::openMysql(options);
+}
+
+/// True once the server answers; false when it exits or the deadline passes.
+bool awaitAnswer(pid_t pid, const std::string& socket, std::chrono::steady_clock::time_point deadline) {
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (connectTo(socket, "", "root", "")) return true;
+    if (::waitpid(pid, nullptr, WNOHANG) == pid) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+template <class T>
+T orThrow(Result<T> result) {
+  if (!result) throw std::runtime_error(describe(result.error()));
+  return std::move(*result);
+}
+void orThrow(const Result<void>& result) {
+  if (!result) throw std::runtime_error(describe(result.error()));
+}
+
+constexpr std::string_view kReadyDatabase = "mailzone_ready";
+
+void makeTemplate(const fs::path& data, const std::string& log) {
+  std::vector<std::string> arguments = {"mariadb-install-db",
+                                        "--no-defaults",
+                                        "--datadir=" + data.string(),
+                                        "--auth-root-authentication-method=normal",
+                                        "--skip-test-db",
+                                        "--user=" + userName()};
+  arguments.insert(arguments.end(), kSmall.begin(), kSmall.end());
+  int status = 0;
+  ::waitpid(spawn(arguments, log), &status, 0);
+  if (status != 0) throw std::runtime_error("mariadb-install-db failed:\n" + contents(log));
+  // A socket's path is short: not in the build folder.
+  const TemporaryFolder folder;
+  const std::string socket = folder.path() + "/s";
+  const pid_t server = spawn(serverArguments(data.string(), socket), log);
+  if (!awaitAnswer(server, socket, std::chrono::steady_clock::now() + std::chrono::seconds(120))) {
+    ::kill(server, SIGKILL);
+    throw std::runtime_error("MariaDB did not start:\n" + contents(log));
+  }
+  orThrow(orThrow(connectTo(socket, "", "root", ""))
+              ->script("CREATE DATABASE " + std::string(kReadyDatabase) + " CHARACTER SET utf8mb4"));
+  orThrow(tenantdb::Migrator(*orThrow(connectTo(socket, std::string(kReadyDatabase), "root", ""))).apply());
+  ::kill(server, SIGTERM);
+  ::waitpid(server, nullptr, 0);
+}
+
+/// A data folder with a migrated database in it, made once per build folder and schema: some seconds saved at each
+/// start.
 std::string dataTemplate() {
-  const fs::path root = fs::path(MAILZONE_BINARY_DIR) / "tests";
+  std::size_t schema = 0;
+  for (const auto& migration : tenantdb::migrations(sql::Dialect::mysql)) {
+    schema = schema * 31 + std::hash<std::string_view>{}(migration.text);
+  }
+  const fs::path root = fs::path(MAILZONE_BINARY_DIR) / "tests" / "mariadb";
   fs::create_directories(root);
-  const fs::path ready = root / "mariadb-template";
-  const int lock = ::open((root / "mariadb-template.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  const fs::path ready = root / std::to_string(schema);
+  const int lock = ::open((root / "lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   ::flock(lock, LOCK_EX);
   if (!fs::exists(ready)) {
-    const fs::path making = root / "mariadb-template.new";
-    fs::remove_all(making);
-    const std::string log = (root / "mariadb-install-db.log").string();
-    std::vector<std::string> arguments = {"mariadb-install-db",
-                                          "--no-defaults",
-                                          "--datadir=" + making.string(),
-                                          "--auth-root-authentication-method=normal",
-                                          "--skip-test-db",
-                                          "--user=" + userName()};
-    arguments.insert(arguments.end(), kSmall.begin(), kSmall.end());
-    int status = 0;
-    ::waitpid(spawn(arguments, log), &status, 0);
-    if (status != 0) throw std::runtime_error("mariadb-install-db failed:\n" + contents(log));
+    for (const auto& old : fs::directory_iterator(root)) {
+      if (old.is_directory()) fs::remove_all(old.path());  // of another schema, or left half-made
+    }
+    const fs::path making = root / "making";
+    makeTemplate(making, (root / "log").string());
     fs::rename(making, ready);
   }
   ::close(lock);
@@ -106,19 +181,7 @@ TemporaryMariadb::TemporaryMariadb(const Options& options) {
   const std::string log = folder_.path() + "/mariadb.log";
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (std::chrono::steady_clock::now() < deadline) {
-    std::vector<std::string> arguments = {"mariadbd",
-                                          "--no-defaults",
-                                          "--datadir=" + data,
-                                          "--socket=" + socket_,
-                                          "--pid-file=" + folder_.path() + "/pid",
-                                          "--user=" + userName(),
-                                          "--innodb-buffer-pool-size=16M",
-                                          "--innodb-flush-log-at-trx-commit=0",
-                                          "--innodb-flush-method=nosync",
-                                          "--sync-frm=OFF",
-                                          "--performance-schema=OFF",
-                                          "--skip-name-resolve"};
-    arguments.insert(arguments.end(), kSmall.begin(), kSmall.end());
+    std::vector<std::string> arguments = serverArguments(data, socket_);
     if (options.listen) {
       port_ = freePort();  // somebody may take it first: then the server exits and another is tried
       arguments.insert(arguments.end(), {"--bind-address=127.0.0.1", "--port=" + std::to_string(port_)});
@@ -131,14 +194,7 @@ TemporaryMariadb::TemporaryMariadb(const Options& options) {
     }
     arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
     pid_ = spawn(arguments, log);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (connect("")) return;
-      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
-        pid_ = -1;
-        break;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
+    if (awaitAnswer(pid_, socket_, deadline)) return;
     kill();
     if (!options.listen) break;
   }
@@ -163,22 +219,19 @@ TemporaryMariadb& TemporaryMariadb::shared() {
 
 Result<std::unique_ptr<sql::Connection>> TemporaryMariadb::connect(const std::string& database, const std::string& user,
                                                                    const std::string& password) const {
-  sql::MysqlOptions options;
-  options.unixSocket = socket_;
-  options.user = user;
-  options.password = Secret(std::string(password));
-  options.database = database;
-  options.readTimeoutS = 60;
-  return sql::openMysql(options);
+  return connectTo(socket_, database, user, password);
 }
 
 std::string TemporaryMariadb::newDatabase() {
   const std::string name = "mailzone_test_" + std::to_string(++databases_);
-  const auto connection = connect("");
-  if (!connection) throw std::runtime_error(describe(connection.error()));
-  if (const auto made = (*connection)->script("CREATE DATABASE " + name + " CHARACTER SET utf8mb4"); !made) {
-    throw std::runtime_error(describe(made.error()));
-  }
+  orThrow(orThrow(connect(""))->script("CREATE DATABASE " + name + " CHARACTER SET utf8mb4"));
+  return name;
+}
+
+std::string TemporaryMariadb::newMigratedDatabase() {
+  if (!std::exchange(readyTaken_, true)) return std::string(kReadyDatabase);
+  const std::string name = newDatabase();
+  orThrow(tenantdb::Migrator(*orThrow(connect(name))).apply());
   return name;
 }
 

@@ -36,6 +36,8 @@ class TemporaryMariadb {
                                                                  const std::string& password = "") const;
   /// Makes an empty database of a name not used before and returns it.
   [[nodiscard]] std::string newDatabase();
+  /// Likewise with the newest schema in it. The first one is ready at once, each more takes a second.
+  [[nodiscard]] std::string newMigratedDatabase();
   /// SIGKILL, as a machine that fails. Calls to it then find nobody.
   void kill();
 
@@ -45,6 +47,7 @@ class TemporaryMariadb {
   std::uint16_t port_ = 0;
   int pid_ = -1;
   int databases_ = 0;
+  bool readyTaken_ = false;
 };
 
 }  // namespace mailzone::test
