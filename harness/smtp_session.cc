@@ -181,26 +181,22 @@ void SmtpSession::bareNewline(SmtpStep& step) {
   close(step, 521, "5.5.2 bare CR or LF received, closing");
 }
 
-/// False: more bytes are needed, or the step is decided.
+/// False: more bytes are needed, or the step is decided. What comes first decides, the line's length or a bare newline,
+/// so that it makes no difference in how many pieces the bytes arrive.
 bool SmtpSession::takeCommandLine(std::string& line, SmtpStep& step) {
-  const std::size_t end = buffer_.find('\n');
-  const std::size_t have = end == std::string::npos ? buffer_.size() : end + 1;
-  if (have > limits_.commandLine) {
-    close(step, 500, "5.5.2 the command line is too long, closing");
-    return false;
-  }
-  const std::size_t cr = buffer_.find('\r');
-  if (end == std::string::npos) {
-    // A CR as the last octet may be the first half of CR LF.
-    if (cr != std::string::npos && cr + 1 < buffer_.size()) bareNewline(step);
-    return false;
-  }
-  if (cr == std::string::npos || cr + 1 != end) {
+  const std::string_view allowed = std::string_view(buffer_).substr(0, limits_.commandLine);
+  const std::size_t mark = allowed.find_first_of("\r\n");
+  const bool ended = mark != std::string_view::npos && mark + 1 < allowed.size();
+  if (mark != std::string_view::npos && (allowed[mark] == '\n' || (ended && allowed[mark + 1] != '\n'))) {
     bareNewline(step);
     return false;
   }
-  line = buffer_.substr(0, cr);
-  buffer_.erase(0, end + 1);
+  if (!ended) {
+    if (buffer_.size() >= limits_.commandLine) close(step, 500, "5.5.2 the command line is too long, closing");
+    return false;
+  }
+  line = allowed.substr(0, mark);
+  buffer_.erase(0, mark + 2);
   return true;
 }
 
@@ -345,39 +341,44 @@ bool SmtpSession::takeDataLines(SmtpStep& step) {
       return step.action == SmtpAction::read;
     }
     onDataLine(line);
+    if (endless(0, step)) return false;
   }
   buffer_.erase(0, begin);
-  // What has no end yet and is over the limit already is counted and thrown away but for its last two octets: they may
-  // be the CR of the line's end, and the line can no longer be the final dot.
+  // What is no line yet and over the limit already is counted and thrown away but for its last two octets: they may be
+  // the CR of the line's end. The line can no longer be the final dot, so its rest must not look like it.
   if (buffer_.size() > limits_.textLine + 2) {
-    if (refusal_ == Refusal::none) refusal_ = Refusal::lineTooLong;
+    if (refusal_ == Refusal::none) refuse(Refusal::lineTooLong);
     messageSeen_ += buffer_.size() - 2;
     buffer_.erase(0, buffer_.size() - 2);
-    // A lone "." must not be what is left of it.
     buffer_.front() = 'x';
   }
-  // Twice the size that we announced: no honest client goes on so long.
-  if (messageSeen_ / 2 > limits_.message) close(step, 421, "4.3.4 the message has no end, closing");
+  const bool perhapsTheEnd = buffer_ == "." || buffer_ == ".\r";
+  endless(perhapsTheEnd ? 0 : buffer_.size(), step);
   return false;
 }
 
+/// Twice the size that we announced: no honest client goes on so long.
+bool SmtpSession::endless(std::size_t pending, SmtpStep& step) {
+  if ((messageSeen_ + pending) / 2 <= limits_.message) return false;
+  close(step, 421, "4.3.4 the message has no end, closing");
+  return true;
+}
+
+void SmtpSession::refuse(Refusal why) {
+  refusal_ = why;
+  message_.clear();
+  message_.shrink_to_fit();
+}
+
 void SmtpSession::onDataLine(std::string_view line) {
-  if (!line.empty() && line.front() == '.') line.remove_prefix(1);  // RFC 5321 section 4.5.2
   messageSeen_ += line.size() + 2;
+  if (!line.empty() && line.front() == '.') line.remove_prefix(1);  // RFC 5321 section 4.5.2
   if (line.empty()) inHeader_ = false;
   if (refusal_ != Refusal::none) return;
-  if (line.size() + 2 > limits_.textLine) {
-    refusal_ = Refusal::lineTooLong;
-  } else if (messageSeen_ > limits_.message) {
-    refusal_ = Refusal::tooLarge;
-  } else if (inHeader_ && messageSeen_ > limits_.headerSection) {
-    refusal_ = Refusal::headerTooLarge;
-  }
-  if (refusal_ != Refusal::none) {
-    message_.clear();
-    message_.shrink_to_fit();
-    return;
-  }
+  const std::size_t size = message_.size() + line.size() + 2;
+  if (line.size() + 2 > limits_.textLine) return refuse(Refusal::lineTooLong);
+  if (size > limits_.message) return refuse(Refusal::tooLarge);
+  if (inHeader_ && size > limits_.headerSection) return refuse(Refusal::headerTooLarge);
   message_ += line;
   message_ += "\r\n";
 }

@@ -83,6 +83,8 @@ class SmtpSession {
   void onStartTls(std::string_view argument, SmtpStep& step);
   bool takeDataLines(SmtpStep& step);
   void onDataLine(std::string_view line);
+  void refuse(Refusal why);
+  bool endless(std::size_t pending, SmtpStep& step);
   void endOfData(SmtpStep& step);
   void bareNewline(SmtpStep& step);
   void reply(SmtpStep& step, int code, std::string_view text);
@@ -101,7 +103,7 @@ class SmtpSession {
   bool haveMail_ = false;
   SmtpEnvelope envelope_;
   std::string message_;
-  std::size_t messageSeen_ = 0;  ///< octets of the message, kept or not
+  std::size_t messageSeen_ = 0;  ///< octets of its complete lines, kept or not, dots as they came
   bool inHeader_ = true;
   Refusal refusal_ = Refusal::none;
   std::size_t commands_ = 0;

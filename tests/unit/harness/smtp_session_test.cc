@@ -213,8 +213,8 @@ TEST(SmtpSession, EachLimitBites) {
   const std::vector<Row> rows = {
       {"a command line", [](SmtpLimits& l) { l.commandLine = 30; }, "NOOP " + std::string(23, 'x') + "\r\n",
        "NOOP " + std::string(24, 'x') + "\r\n", "500", true},
-      {"a command line without end", [](SmtpLimits& l) { l.commandLine = 30; }, std::string(30, 'x'),
-       std::string(31, 'x'), "500", true},
+      {"a command line without end", [](SmtpLimits& l) { l.commandLine = 30; }, std::string(29, 'x'),
+       std::string(30, 'x'), "500", true},
       {"a text line", [](SmtpLimits& l) { l.textLine = 50; }, data + std::string(48, 'x') + "\r\n.\r\n",
        data + std::string(49, 'x') + "\r\n.\r\n", "554", false},
       {"the message", [](SmtpLimits& l) { l.message = 50; }, data + std::string(48, 'x') + "\r\n.\r\n",
