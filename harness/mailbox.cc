@@ -54,11 +54,7 @@ std::string receivedJson(const Facts& facts, const Verdict& verdict, TimePoint a
                        {"reason", facts.dmarc.reason}};
   json["form"] = Json::array();
   for (const FormFinding& finding : facts.form) json["form"].push_back(finding.rule);
-  Json text = Json::parse(verdictJson(verdict));
-  text.erase("expected");
-  text.erase("findings");
-  text.erase("ok");
-  json["verdict"] = std::move(text);
+  json["verdict"] = Json::parse(observedJson(verdict));
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "harness/demo.h"
+#include "harness/receive.h"
 
 namespace {
 
@@ -38,11 +39,31 @@ int runCommand(int argc, char** argv) {
           ->expected(0, 1);
   run->add_option("--source", options.layout.source, "the project's tree, for configuration files");
   run->add_option("--programs", options.layout.programs, "folder of the other programs");
+  std::string address = "127.0.0.1";
+  ReceiveOptions receiving;
+  receiving.receiver.storage = "mails";
+  CLI::App* receive = app.add_subcommand("receive", "listen as a large receiver, print a JSON line for each mail");
+  receive->add_option("--address", address, "to listen on");
+  receive->add_option("--port", receiving.receiver.port, "to listen on; 0: the kernel chooses");
+  receive->add_option("--host-name", receiving.receiver.hostName, "in the greeting and the certificate");
+  receive->add_option("--storage", receiving.receiver.storage, "folder for the mails; made when missing");
+  receive->add_option("--resolver", receiving.resolver.servers, "ADDRESS[@PORT]; default: those of /etc/resolv.conf");
+  receive->add_option("--domain", receiving.receiver.recipientDomains, "take mail for these only; default: for all");
+  receive->add_flag("!--not-bulk", receiving.receiver.profile.bulk, "judge as a sender of few mails");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? 0 : 2;
+  }
+  if (receive->parsed()) {
+    const auto parsed = mailzone::IpAddress::parse(address);
+    if (!parsed) {
+      std::fprintf(stderr, "mailzone-harness: --address: %s\n", describe(parsed.error()).c_str());
+      return 2;
+    }
+    receiving.receiver.address = *parsed;
+    return runReceive(receiving);
   }
   options.database = database == "mysql" ? Database::mysql : Database::sqlite;
   options.jsonFile = json;

@@ -78,7 +78,7 @@ bool fulfils(std::string_view field, std::string_view expected, std::string_view
 
 using Json = nlohmann::ordered_json;
 
-Json toJson(const Verdict& verdict) {
+Json observed(const Verdict& verdict) {
   Json json = Json::object();
   for (const Field& field : kFields) {
     json[std::string(field.name)] = verdict.*field.member;
@@ -92,6 +92,11 @@ Json toJson(const Verdict& verdict) {
     }
     json["signatures"] = std::move(signatures);
   }
+  return json;
+}
+
+Json toJson(const Verdict& verdict) {
+  Json json = observed(verdict);
   json["expected"] = Json::object();
   for (const auto& [name, value] : verdict.expected) json["expected"][name] = value;
   json["findings"] = mismatches(verdict);
@@ -175,6 +180,10 @@ std::vector<std::string> mismatches(const Verdict& verdict) {
 
 std::string verdictJson(const Verdict& verdict) {
   return dump(toJson(verdict));
+}
+
+std::string observedJson(const Verdict& verdict) {
+  return dump(observed(verdict));
 }
 
 std::string verdictsJson(std::span<const Verdict> verdicts) {

@@ -67,6 +67,8 @@ struct Verdict {
 [[nodiscard]] std::string verdictsJson(std::span<const Verdict> verdicts);
 /// One verdict as an object on one line, without line feed.
 [[nodiscard]] std::string verdictJson(const Verdict& verdict);
+/// The same without `expected`, `findings` and `ok`: what was seen, for mails of which nothing is expected.
+[[nodiscard]] std::string observedJson(const Verdict& verdict);
 
 /// The table for people; below it what makes a row not ok.
 [[nodiscard]] std::string verdictTable(std::span<const Verdict> verdicts);

@@ -484,6 +484,51 @@ TEST_F(ReceiverTest, SaysWhatKeepsItFromStarting) {
   EXPECT_EQ(Receiver::start(options, world_.dns, kClock).error().code, Errc::io);
 }
 
+/// `mailzone-harness receive` as a user runs it.
+TEST_F(ReceiverTest, RunsInTheForegroundAndPrintsALineForEachMail) {
+  const std::string log = folder_.path() + "/receive.log";
+  Command command;
+  command.argv = {MAILZONE_BINARY_DIR "/bin/mailzone-harness",
+                  "receive",
+                  "--port",
+                  "0",
+                  "--storage",
+                  folder_.path() + "/received",
+                  "--resolver",
+                  "127.0.0.1@1"};
+  command.logFile = log;
+  const pid_t pid = spawn(command).value();
+  std::string port;
+  const auto listens = waitFor("the receiver", seconds(20), [&] {
+    const std::string text = contents(log);
+    const std::size_t begin = text.find("port=");
+    if (begin != std::string::npos) port = text.substr(begin + 5, text.find(' ', begin) - begin - 5);
+    return !port.empty();
+  });
+  if (listens) {
+    SmtpEndpoint endpoint;
+    endpoint.port = static_cast<std::uint16_t>(std::stoi(port));
+    endpoint.deadline = seconds(60);
+    Submission mail;
+    mail.mailFrom = "a@t1.shop.example";
+    mail.recipients = {"b@receiver.example"};
+    mail.message = "Subject: of no form\r\n\r\nhi\r\n";
+    const auto outcome = submit(endpoint, mail);
+    EXPECT_TRUE(outcome && outcome->decisive.code == 550);
+  }
+  ::kill(pid, SIGTERM);
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << contents(log);
+  const std::string text = contents(log);
+  const std::size_t begin = text.find("{\"schema\":\"mailzone/receive/1\"");
+  ASSERT_NE(begin, std::string::npos) << text;
+  const auto json = nlohmann::json::parse(text.substr(begin, text.find('\n', begin) - begin));
+  EXPECT_EQ(json.at("reply").get<std::string>().substr(0, 9), "550 5.7.1");
+  EXPECT_EQ(json.at("recipients"), nlohmann::json::array({"b@receiver.example"}));
+  EXPECT_EQ(contents(json.at("message").get<std::string>()), "Subject: of no form\r\n\r\nhi\r\n");
+}
+
 TEST_F(ReceiverTest, TakesNoMissingOpinionForAgreement) {
   send(buildMessage(plan("a@t1.shop.example"), kClock.now()).value(), {});
   const ReceivedMail mail = receiver_->all().front();
