@@ -280,6 +280,28 @@ TEST(DkimVerify, ChecksTenSignaturesAndNamesTheOthers) {
   EXPECT_EQ(dns.asked.size(), 10U);
 }
 
+TEST(DkimVerify, TriesTenRecordsAtAKeysName) {
+  const auto key = ed25519Key();
+  auto dns = dnsFor(key);
+  auto& records = dns.txtRecords.begin()->second;
+  const auto message = *signDkim(kMessage, key, options()) + kMessage;
+  records.insert(records.begin(), 9, "some token");
+  EXPECT_EQ(verifyDkim(message, dns, kNow).at(0).verdict, Verdict::pass);
+  records.insert(records.begin(), "one more");
+  EXPECT_EQ(verifyDkim(message, dns, kNow).at(0).verdict, Verdict::permerror);
+}
+
+TEST(DkimVerify, AKeyNameThatIsTooLongIsPermerror) {
+  const std::string label = std::string(60, 'x') + '.';
+  FakeResolver dns;
+  const auto results = verifyDkim("DKIM-Signature: v=1; a=rsa-sha256; d=" + label + label + "example; s=" + label +
+                                      label + "x; h=from; bh=YWJj; b=YWJj\r\nFrom: a@b.example\r\n\r\n",
+                                  dns, kNow);
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].verdict, Verdict::permerror) << results[0].reason;
+  EXPECT_TRUE(dns.asked.empty());
+}
+
 TEST(DkimVerify, AMessageThatCannotBeReadIsNeutral) {
   FakeResolver dns;
   const auto results = verifyDkim("From: a@b.example\nbare LF\r\n\r\n", dns, kNow);
@@ -391,6 +413,9 @@ TEST(DkimSignatureField, ReadsAndRefuses) {
        true},
       {"a control character", "d=example.com", "d=example\x01.com", false},
   };
+  std::string names = "h=From";
+  for (int i = 0; i < 1000; ++i) names += ":x";
+  EXPECT_FALSE(parseDkimSignature(replaced(good, "h=From", names))) << "more than 1000 names";
   for (const auto& row : rows) {
     const auto text = replaced(good, row.from, row.to);
     const auto parsed = parseDkimSignature(text);

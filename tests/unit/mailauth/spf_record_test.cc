@@ -177,6 +177,25 @@ TEST(Spf, StopsWhenItsTimeIsOver) {
   EXPECT_EQ(checkSpf(request, dns, limits).verdict, Verdict::temperror);
 }
 
+TEST(Spf, AnExplanationIsPrintableAndShortOrIsNone) {
+  FakeResolver dns;
+  dns.txtRecords[FakeResolver::name("b.example")] = {"v=spf1 -all exp=why.b.example"};
+  SpfRequest request;
+  request.client = FakeResolver::ip("192.0.2.1");
+  request.mailFrom = "a@b.example";
+  for (const auto& [text, expected] :
+       std::vector<std::pair<std::string, std::string>>{{"%{i} may not", "192.0.2.1 may not"},
+                                                        {std::string(1000, 'x'), std::string(1000, 'x')},
+                                                        {std::string(1001, 'x'), ""},
+                                                        {"line\nbreak", ""},
+                                                        {"%{", ""}}) {
+    dns.txtRecords[FakeResolver::name("why.b.example")] = {text};
+    const auto result = checkSpf(request, dns);
+    EXPECT_EQ(result.verdict, Verdict::fail);
+    EXPECT_EQ(result.explanation, expected);
+  }
+}
+
 TEST(Spf, AHostileSenderIsNoDomain) {
   FakeResolver dns;
   for (const std::string& from :
