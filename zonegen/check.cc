@@ -46,17 +46,14 @@ class Checker {
   std::vector<Finding> run() {
     for (const auto& zone : zones_) checkApex(zone);
     for (const auto& [id, names] : names_) {
-      const auto zone = std::find_if(zones_.begin(), zones_.end(), [&](const Zone& each) { return each.id == id; });
+      const Zone* zone = zoneById(id);
       for (const auto& [key, name] : names) {
-        if (zone == zones_.end()) {
+        if (zone == nullptr) {
           add(id, name, name.contents.begin()->first, fmt::format("zone {} is not there", raw(id)),
               "correct the zone_id");
-          continue;
+        } else {
+          checkName(*zone, name);
         }
-        checkPlace(*zone, name);
-        checkTypes(*zone, name);
-        checkTexts(*zone, name);
-        checkTargets(*zone, name);
       }
     }
     const auto rank = [](const Finding& f) {
@@ -68,6 +65,18 @@ class Checker {
   }
 
  private:
+  [[nodiscard]] const Zone* zoneById(ZoneId id) const {
+    const auto it = std::find_if(zones_.begin(), zones_.end(), [&](const Zone& each) { return each.id == id; });
+    return it == zones_.end() ? nullptr : &*it;
+  }
+
+  void checkName(const Zone& zone, const Name& name) {
+    checkPlace(zone, name);
+    checkTypes(zone, name);
+    checkTexts(zone, name);
+    checkTargets(zone, name);
+  }
+
   void add(ZoneId zone, const Name& name, RecordType type, std::string rule, std::string remedy) {
     addAbout(zone, name, type, name.owner.textNoDot(), std::move(rule), std::move(remedy));
   }
