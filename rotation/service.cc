@@ -127,9 +127,11 @@ class Service {
     prover_.reset();  // its threads use the resolver
     resolver_ = std::move(*resolver);
     prover_ = std::make_unique<Prover>(*resolver_, kProofThreads, [this] { wake_.now(); });
-    exporter_.emplace(
-        ExportOptions{settings.rotation.exportPath, settings.rotation.exportGroup, std::chrono::seconds{60}},
-        settings.rotation.opendkimPidFile);
+    ExportOptions options;
+    options.path = settings.rotation.exportPath;
+    options.group = settings.rotation.exportGroup;
+    options.keys = settings.rotation.exportKeys;
+    exporter_.emplace(std::move(options), settings.rotation.opendkimPidFile);
     settings_ = settings;
     return {};
   }

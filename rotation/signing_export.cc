@@ -117,7 +117,7 @@ bool isPlainName(std::string_view text) {
 /// The folder of a generation while it is made: removed again unless it was switched to.
 class NewGeneration {
  public:
-  NewGeneration(std::string path, gid_t gid) : path_(std::move(path)), gid_(gid) {}
+  NewGeneration(std::string path, gid_t gid, bool withKeys) : path_(std::move(path)), gid_(gid), withKeys_(withKeys) {}
   NewGeneration(const NewGeneration&) = delete;
   NewGeneration& operator=(const NewGeneration&) = delete;
   ~NewGeneration() {
@@ -140,7 +140,7 @@ class NewGeneration {
     const std::string keyPath = fmt::format("{}/keys/{}.pem", path_, raw(row.key));
     const std::string line = fmt::format("{} {}:{}:{}\n", row.name, row.d, row.selector, keyPath);
     if (line.size() > kMaxTableLine) return leaveOut(row.name, "OpenDKIM cuts lines of its tables at 1,023 octets");
-    if (keys_.insert(raw(row.key)).second) {
+    if (withKeys_ && keys_.insert(raw(row.key)).second) {
       if (auto written = writeFile(keyPath, row.privatePem.reveal(), gid_); !written) return written;
     }
     keyTable_ += line;
@@ -158,7 +158,9 @@ class NewGeneration {
       return fail(Errc::temporary, "common", "the common signing domain has no active key yet",
                   "wait until mailzone-rotate has given it one");
     }
-    if (auto written = writeFile(path_ + "/keytable", keyTable_, gid_); !written) return written;
+    if (withKeys_) {
+      if (auto written = writeFile(path_ + "/keytable", keyTable_, gid_); !written) return written;
+    }
     // "*@*" would not match local parts above 255 octets: that mail would leave unsigned.
     if (auto written = writeFile(path_ + "/signingtable", "* %\n* common\n", gid_); !written) return written;
     for (const char* folder : {"/keys", "/authors", ""}) {
@@ -180,6 +182,7 @@ class NewGeneration {
 
   std::string path_;
   gid_t gid_;
+  bool withKeys_;
   std::vector<Error> badRows_;
   std::set<std::int64_t> keys_;
   std::string keyTable_;
@@ -254,7 +257,7 @@ Result<ExportReport> writeSigningExport(KeyStore& store, const ExportOptions& op
   for (const std::string& name : generationsIn(options.path)) number = std::max(number, numberOf(name));
   const std::string name = fmt::format("{}{}", kPrefix, number + 1);
 
-  NewGeneration next(options.path + "/" + name, *gid);
+  NewGeneration next(options.path + "/" + name, *gid, options.keys);
   if (auto begun = next.begin(); !begun) return pass(begun);
   Result<void> added;
   auto read = store.eachSigningRow([&](tenantdb::SigningRow row) {

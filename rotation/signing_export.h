@@ -14,6 +14,7 @@ namespace mailzone::rotation {
 struct ExportOptions {
   std::string path;   ///< the export's folder; is made when it is missing
   std::string group;  ///< who may read besides us (OpenDKIM's group); "": our own group
+  bool keys = true;   ///< false: only authors/, for an OpenDKIM that reads the view live
   /// What OpenDKIM may still read after the switch: it holds the old table until it has reloaded.
   std::chrono::seconds keepOld{60};
 };

@@ -140,6 +140,10 @@ const std::array kSettings = {
             "The system group that reads the export: OpenDKIM's. `mailzone-rotate` has to be in it. Empty: its own "
             "group.",
             false, MAILZONE_AT(rotation.exportGroup)},
+    Setting{"rotation.export_keys", Rule::flag, "true", 0, 0, "",
+            "Whether key files are exported. False: only `authors/`, which OpenDKIM's script needs besides a view of "
+            "MySQL that it reads live.",
+            false, MAILZONE_AT(rotation.exportKeys)},
     Setting{"rotation.opendkim_pid_file", Rule::optionalPath, "", 0, 0, "",
             "PidFile of the OpenDKIM that is told (SIGUSR1) to read a new export. Empty: nobody is told.", false,
             MAILZONE_AT(rotation.opendkimPidFile)},

@@ -41,6 +41,7 @@ struct Settings {
     std::int64_t pollMs = 0;
     std::string exportPath;       ///< rotation.export_path: folder of key files for OpenDKIM, "" for none
     std::string exportGroup;      ///< rotation.export_group: who reads them, "" for our own group
+    bool exportKeys = true;       ///< rotation.export_keys: false for an OpenDKIM that reads the view live
     std::string opendkimPidFile;  ///< rotation.opendkim_pid_file: who is told that they changed, "" for nobody
   } rotation;
   struct Resolver {

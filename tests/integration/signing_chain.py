@@ -220,6 +220,8 @@ def forged():
     case("two From, odd spelling", T1, author(T1) + b"fRoM : a@t2.shop.example\r\n")
     case("return path, other author", RETURN_PATH, author(b"a@custom.example"))
     case("return path, subdomain author", RETURN_PATH, author(T1))
+    case("return path not known yet", b"x@" + TOKEN["other.example"].encode() + b".rp.shop.example",
+         author(b"a@other.example"), login="t2")
     case("return path as author", RETURN_PATH, author(RETURN_PATH))
 
 

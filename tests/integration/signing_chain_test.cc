@@ -119,22 +119,26 @@ class Run {
                  "INSERT INTO login_domain (login_id, domain_id) SELECT ?, id FROM domain WHERE tenant_id = ?",
                  {std::int64_t{tenant}, std::int64_t{tenant}});
     }
-    token_ = test::one(*connection, "SELECT token FROM domain WHERE name = 'second.example'");
+    for (const std::string name : {"second.example", "other.example"}) {
+      tokens_[name] = test::one(*connection, "SELECT token FROM domain WHERE name = ?", {name});
+    }
     ASSERT_TRUE(writeExport(store));
     keepOpen_ = database_.connect(false);  // as a running program does: readers need its shared memory
     test::must(*keepOpen_, "UPDATE platform SET drain_seconds = drain_seconds");
   }
 
   bool writeExport(rotation::KeyStore& store) {
-    const auto report =
-        rotation::writeSigningExport(store, {root() + "/export", "opendkim", std::chrono::seconds{60}}, TimePoint{});
+    const auto report = rotation::writeSigningExport(
+        store, {root() + "/export", "opendkim", true, std::chrono::seconds{60}}, TimePoint{});
     if (!report) problem_ = describe(report.error());
     return report.has_value();
   }
 
   void exportKeys() {
     writeFile(root() + "/keys.json", nlohmann::json(keys_).dump());
-    writeFile(root() + "/token.json", nlohmann::json{{"second.example", token_}}.dump());
+    writeFile(root() + "/token.json", nlohmann::json(tokens_).dump());
+    // As in the moment before a new domain stands in the export.
+    fs::remove(root() + "/export/current/authors/" + tokens_["other.example"] + ".rp.shop.example");
     for (const char* suffix : {"", "-wal", "-shm"}) ::chmod((database_.path() + suffix).c_str(), 0644);
   }
 
@@ -175,8 +179,7 @@ class Run {
                {"SIGNING_TABLE", root() + "/export/current/signingtable"},
                {"KEY_TABLE", "file:" + root() + "/export/current/keytable"},
                {"AUTHOR_LUA", root() + "/opendkim/author.lua"},
-               {"AUTHORS_FOLDER", root() + "/export/current/authors"},
-               {"AUTHORS_TABLE", ""}};
+               {"AUTHORS_FOLDER", root() + "/export/current/authors"}};
     for (const std::string map : {"login_map", "known_senders", "foreign_only"}) {
       fill("postfix/sqlite/" + map + ".cf", "/maps/" + map + ".cf");
     }
@@ -283,7 +286,8 @@ class Run {
   test::TemporarySqlite database_;
   std::unique_ptr<sql::Connection> keepOpen_;
   std::map<std::string, std::string> keys_;
-  std::string token_, problem_;
+  std::map<std::string, std::string> tokens_;
+  std::string problem_;
   TemplateValues values_;
   std::map<std::string, Outcome> outcomes_;
 };
@@ -377,6 +381,7 @@ TEST(SigningChain, HoldsAgainstEverythingThatWasTried) {
     expectRefused(name, "554");
   }
   expectRefused("login with realm", "535");
+  expectRefused("return path not known yet", "451");  // "cannot tell" is not "no"
 
   // Forwards never meet the signer.
   for (const char* name : {"forward", "forward, forged From", "signer down, forward"}) {

@@ -5,8 +5,7 @@ if ctx == nil then return nil end
 
 local mailHost = "@MAIL_HOST@"                -- From: of our own bounces
 local platform = "@PLATFORM@"
-local pairsFolder = "@AUTHORS_FOLDER@"        -- the export's authors/, or "" when the next line is used
-local pairsTable = "@AUTHORS_TABLE@"          -- dsn:mysql://USER:PASSWORD@PORT+HOST/DATABASE/table=signing?keycol=name?datacol=author
+local authors = "@AUTHORS_FOLDER@"            -- EXPORT_PATH/current/authors
 
 local function refuse(why)
   odkim.log(ctx, why)
@@ -14,21 +13,21 @@ local function refuse(why)
   return nil
 end
 
+local function putOff(why)
+  odkim.log(ctx, why)
+  odkim.set_result(ctx, SMFIS_TEMPFAIL)
+  return nil
+end
+
 -- TOKEN.rp.PLATFORM is the envelope of a custom domain that has no bounce. of its own. Which domain that is cannot be
--- derived from the token: the export, or the database, says it. An error here ends the script: 451, never a signature.
-local function isAuthorOf(envelope, author)
-  if pairsFolder ~= "" then
-    local file = io.open(pairsFolder .. "/" .. envelope, "r")
-    if file == nil then return false end
-    local owner = file:read("l")
-    file:close()
-    return owner == author
-  end
-  local db = odkim.db_open(pairsTable .. "?filter=author='" .. author .. "'")
-  local found = odkim.db_check(db, envelope)
-  odkim.db_close(db)
-  if found == nil then error("the table of authors cannot be asked") end
-  return found == 1
+-- derived from the token: the export says it, one file per envelope. nil: it does not say. (With a live KeyTable too:
+-- odkim.db_open on SQL leaks a connection per mail.)
+local function ownerOf(envelope)
+  local file = io.open(authors .. "/" .. envelope, "r")
+  if file == nil then return nil end
+  local owner = file:read("l")
+  file:close()
+  return owner
 end
 
 -- Without the macro the envelope is unknown, and OpenDKIM would choose the key by From:. It then counts as the null
@@ -59,5 +58,10 @@ for _, label in ipairs({"sig", "srs", "rp", "dkim"}) do
 end
 
 if author == envelope or envelope == "bounce." .. author then return nil end
-if string.match(envelope, "^%x+%.rp%.") ~= nil and isAuthorOf(envelope, author) then return nil end
+if string.match(envelope, "^%x+%.rp%.") ~= nil then
+  local owner = ownerOf(envelope)
+  -- A domain of this minute, or an export that cannot be read: that is not "no".
+  if owner == nil then return putOff("owner of " .. envelope .. " is not known yet") end
+  if owner == author then return nil end
+end
 return refuse("author " .. author .. " does not belong to envelope " .. envelope)

@@ -49,8 +49,7 @@ struct Shipped {
                                    {"SIGNING_TABLE", at + "/signingtable"},
                                    {"KEY_TABLE", "file:" + at + "/keytable"},
                                    {"AUTHOR_LUA", at + "/author.lua"},
-                                   {"AUTHORS_FOLDER", at + "/authors"},
-                                   {"AUTHORS_TABLE", ""}};
+                                   {"AUTHORS_FOLDER", at + "/authors"}};
     const auto fill = [&](const std::string& name, const std::string& to, const std::string& before) {
       const auto text = fillTemplate(contentOf(std::string(MAILZONE_SOURCE_DIR "/rotation/signing/") + name), values);
       EXPECT_TRUE(text.has_value()) << name;

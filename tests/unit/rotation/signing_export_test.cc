@@ -35,7 +35,7 @@ tenantdb::SigningRow row(std::string name, std::string author, std::string d, st
 struct Export {
   test::TemporaryFolder folder;
   FakeKeyStore store;
-  ExportOptions options{folder.path() + "/export", "", seconds{60}};
+  ExportOptions options{folder.path() + "/export", "", true, seconds{60}};
 
   void give(std::vector<tenantdb::SigningRow>&& rows) { store.extraRows = std::move(rows); }
   void giveUsual() {
@@ -68,6 +68,19 @@ TEST(SigningExport, WritesTablesKeysAndAuthorsOfOneGeneration) {
   EXPECT_EQ(contentOf(at + "/keys/3.pem"), "CUSTOM");
   EXPECT_EQ(contentOf(at + "/authors/0123.rp.shop.example"), "custom.example\n");
   EXPECT_FALSE(fs::exists(at + "/authors/t1.shop.example"));
+}
+
+TEST(SigningExport, LeavesKeysOutForAnOpenDkimThatReadsTheViewLive) {
+  Export e;
+  e.options.keys = false;
+  e.giveUsual();
+  const auto report = writeSigningExport(e.store, e.options, kNow);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->keys, 0U);
+  const std::string at = e.options.path + "/current";
+  EXPECT_FALSE(fs::exists(at + "/keytable"));
+  EXPECT_TRUE(fs::is_empty(at + "/keys"));
+  EXPECT_EQ(contentOf(at + "/authors/0123.rp.shop.example"), "custom.example\n");
 }
 
 TEST(SigningExport, ShowsKeysToItsGroupAndToNobodyElse) {
