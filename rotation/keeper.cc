@@ -74,6 +74,7 @@ Result<void> Keeper::fill(Round& round) {
       } else {
         ++round.filled;
         nextLook_ = {};
+        letSettle(**filled);
       }
     }
   }
@@ -170,6 +171,13 @@ void Keeper::ask(const tenantdb::SelectorRow& row, Round& round) {
   attempt.seen = true;
   prover_.ask({row.id, row.domainName, row.slot, row.publicKey});
   ++round.asked;
+}
+
+void Keeper::letSettle(const tenantdb::SelectorRow& row) {
+  // generated_at may be that of a spare made long ago: what counts is when the slot was filled.
+  Attempt& attempt = attempts_[row.id];
+  attempt.domain = row.domain;
+  attempt.next = clock_.now() + options_.policy.settle;
 }
 
 std::optional<TimePoint> Keeper::nextProof(SelectorId id) const {
@@ -271,7 +279,7 @@ Result<bool> Keeper::tend(DomainId domain) {
       // A slot that a departed name still holds is Errc::conflict: the keeper decides that in its own time.
       const auto filled = store_.assignSpare(domain, slot, clock_.now());
       if (!filled && !concernsOneRow(filled.error())) return pass(filled);
-      if (filled && filled->has_value()) ask(**filled, round);
+      if (filled && filled->has_value()) letSettle(**filled);
     } else if (!row->provenAt) {
       ask(*row, round);
     }

@@ -71,6 +71,7 @@ class Keeper {
   Result<void> perform(const Action& action, const tenantdb::SelectorRow& row, Round& round);
   Result<void> recordProof(const tenantdb::SelectorRow& row, Round& round);
   void ask(const tenantdb::SelectorRow& row, Round& round);
+  void letSettle(const tenantdb::SelectorRow& row);
   [[nodiscard]] std::optional<TimePoint> nextProof(SelectorId id) const;
   [[nodiscard]] SlotRecord recordOf(const tenantdb::SelectorRow& row) const;
 

@@ -92,7 +92,7 @@ class FakeKeyStore final : public KeyStore {
     selector.slot = slot;
     selector.key = KeyId{*spares.begin()};
     selector.publicKey = publicKeyOf(*spares.begin());
-    selector.generatedAt = now;
+    selector.generatedAt = now - std::chrono::hours{1};  // the key's own time: it was a spare
     spares.erase(spares.begin());
     selectors.push_back(selector);
     return selector;
