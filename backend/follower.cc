@@ -1,0 +1,528 @@
+#include "backend/follower.h"
+
+#include <algorithm>
+
+#include "system/log.h"
+
+namespace mailzone::backend {
+namespace {
+
+/// The row's own fault, in contrast to "the database cannot be asked".
+bool isFaultOfRow(const Error& error) noexcept {
+  return error.code == Errc::invalidInput || error.code == Errc::limitExceeded || error.code == Errc::conflict ||
+         error.code == Errc::notFound;
+}
+
+Result<void> nothing() {
+  return {};
+}
+
+std::vector<Zone> withoutSerials(std::vector<Zone> zones) {
+  for (auto& zone : zones) zone.serial = 0;
+  return zones;
+}
+
+/// Whether domains' records may differ: of pools they use the names alone.
+bool domainsDepend(const PlatformContext& before, const PlatformContext& after) {
+  const auto poolNames = [](const PlatformContext& context) {
+    std::vector<std::tuple<PoolId, std::string, PoolPurpose, bool>> out;
+    for (const auto& pool : context.pools) out.emplace_back(pool.id, pool.name, pool.purpose, pool.addresses.empty());
+    return out;
+  };
+  return before.platform != after.platform || before.relays != after.relays || before.streams != after.streams ||
+         withoutSerials(before.zones) != withoutSerials(after.zones) || poolNames(before) != poolNames(after);
+}
+
+SourceId idOf(SourceKind kind, std::int64_t id) noexcept {
+  return {kind, id};
+}
+
+}  // namespace
+
+struct Follower::Stopped {};
+
+struct Follower::Work {
+  std::set<SourceId> rows;          // domain, departed, static: read again one by one
+  std::set<PlatformId> contexts;    // platform and pool sources
+  std::set<PlatformId> everything;  // all of their domains, departed names
+  bool statics = false;             // all static records
+  std::set<SourceId> gone;
+};
+
+Follower::Status Follower::status() const {
+  const std::lock_guard guard(statusMutex_);
+  return status_;
+}
+
+void Follower::note(const Result<void>& outcome) {
+  const std::lock_guard guard(statusMutex_);
+  const bool wasDown = status_.lastError.has_value();
+  if (outcome) {
+    if (wasDown) log::info("following the tenant database again", {{"seq", status_.seq}});
+    status_.lastError.reset();
+    status_.databaseUp = true;
+    return;
+  }
+  if (!wasDown || status_.lastError->rule != outcome.error().rule) {
+    log::warn("cannot follow the tenant database; answers go on from the replica", {{"error", outcome.error()}});
+  }
+  status_.lastError = outcome.error();
+  status_.databaseUp = source_ != nullptr;
+}
+
+std::chrono::milliseconds Follower::step() {
+  auto replica = slot_.get();
+  replica->checkFile();
+  if (replica->broken()) {
+    log::error("the replica is broken and is made anew");
+    auto fresh = replica->replace();
+    if (!fresh) {
+      note(pass(fresh));
+      return options_.retryLast;
+    }
+    replica = *fresh;
+    slot_.set(replica);
+    seenVersion_.reset();
+    caughtUp_ = false;
+  }
+  Result<std::chrono::milliseconds> wait = options_.poll;
+  if (!source_) {
+    auto opened = open_();
+    if (opened) {
+      source_ = std::move(*opened);
+      seenVersion_.reset();
+      caughtUp_ = false;
+    } else {
+      wait = pass(opened);
+    }
+  }
+  if (source_) {
+    try {
+      wait = round(*replica);
+    } catch (const Stopped&) {
+      return std::chrono::milliseconds(0);
+    }
+  }
+  if (wait) {
+    retry_ = std::chrono::milliseconds(0);
+    note({});
+    return *wait;
+  }
+  if (wait.error().code == Errc::corrupt) {
+    replica->setBroken();
+  } else {
+    source_.reset();
+  }
+  note(pass(wait));
+  retry_ = std::clamp(retry_ * 2, options_.retryFirst, options_.retryLast);
+  return retry_;
+}
+
+Result<std::optional<Position>> Follower::position(Replica& replica) {
+  auto reader = Replica::Reader::open(slot_.get());
+  if (!reader) return pass(reader);
+  if (!reader->begin()) {
+    if (replica.broken()) return fail(Errc::corrupt, {}, "the replica is broken");
+    return std::nullopt;
+  }
+  auto at = reader->position();
+  if (!at) return pass(at);
+  return *at;
+}
+
+Result<std::chrono::milliseconds> Follower::round(Replica& replica) {
+  auto version = source_->dataVersion();
+  if (!version) return pass(version);
+  if (*version && *version == seenVersion_ && caughtUp_) return options_.poll;
+
+  auto head = source_->advance(10 * options_.changesPerStep);
+  if (!head) return pass(head);
+  auto at = position(replica);
+  if (!at) return pass(at);
+  bool refill = !*at;
+  bool raise = false;
+  if (*at) {
+    auto nonce = source_->nonceAt((*at)->seq);
+    if (!nonce) return pass(nonce);
+    if (*head < (*at)->seq || (*nonce && !(*at)->nonce.empty() && **nonce != (*at)->nonce)) {
+      log::warn("the tenant database is another one or was restored: the replica is filled again",
+                {{"seq", (*at)->seq}, {"head", *head}});
+      refill = raise = true;
+    }
+  }
+  if (!refill) {
+    auto changes = source_->changesAfter((*at)->seq, options_.changesPerStep);
+    if (!changes && changes.error().code == Errc::notFound) {
+      log::warn("changes were compacted away before they were followed: the replica is filled again",
+                {{"seq", (*at)->seq}, {"head", *head}});
+      refill = true;
+    } else if (!changes) {
+      return pass(changes);
+    } else {
+      if (auto done = follow(replica, *changes); !done) return pass(done);
+      caughtUp_ = static_cast<std::int64_t>(changes->size()) < options_.changesPerStep;
+    }
+  }
+  if (refill) {
+    if (auto done = fill(replica, raise); !done) return pass(done);
+    caughtUp_ = false;  // what was committed meanwhile
+  }
+  seenVersion_ = *version;
+  return caughtUp_ ? options_.poll : std::chrono::milliseconds(0);
+}
+
+// ---- reading
+
+Result<void> Follower::readZones() {
+  auto zones = source_->zones();
+  if (!zones) return pass(zones);
+  auto metadata = source_->zoneMetadata();
+  if (!metadata) return pass(metadata);
+  zones_ = std::move(*zones);
+  metadata_.clear();
+  for (auto& each : *metadata) metadata_[static_cast<std::int32_t>(raw(each.zone))][each.kind].push_back(each.value);
+  allZones_ = PlatformContext{};
+  for (const auto& row : zones_) {
+    if (row.value) allZones_.zones.push_back(*row.value);
+  }
+  return {};
+}
+
+Result<void> Follower::readContexts(Work* work) {
+  auto ids = source_->platforms();
+  if (!ids) return pass(ids);
+  std::map<PlatformId, PlatformContext> fresh;
+  badContexts_.clear();
+  for (const auto id : *ids) {
+    std::vector<Error> badRows;
+    auto context = source_->context(id, &badRows);
+    if (!context && !isFaultOfRow(context.error())) return pass(context);
+    const auto before = contexts_.find(id);
+    if (!context) {
+      badContexts_.emplace(id, context.error());
+      if (before != contexts_.end()) fresh.emplace(id, before->second);  // its last good form
+      if (work != nullptr) work->contexts.insert(id);
+      continue;
+    }
+    if (!*context) continue;
+    for (const auto& bad : badRows) log::warn("a row makes no records", {{"platform", raw(id)}, {"error", bad}});
+    if (work != nullptr && (before == contexts_.end() || before->second != **context)) {
+      work->contexts.insert(id);
+      if (before == contexts_.end() || domainsDepend(before->second, **context)) work->everything.insert(id);
+      if (before == contexts_.end() || withoutSerials(before->second.zones) != withoutSerials((*context)->zones)) {
+        work->statics = true;
+      }
+      if (before != contexts_.end()) {
+        for (const auto& pool : before->second.pools) work->gone.insert(idOf(SourceKind::pool, raw(pool.id)));
+      }
+    }
+    fresh.emplace(id, std::move(**context));
+  }
+  if (work != nullptr) {
+    for (const auto& [id, context] : contexts_) {
+      if (fresh.contains(id)) continue;
+      work->gone.insert(idOf(SourceKind::platform, raw(id)));
+      for (const auto& pool : context.pools) work->gone.insert(idOf(SourceKind::pool, raw(pool.id)));
+    }
+    for (const auto& [id, context] : fresh) {
+      for (const auto& pool : context.pools) work->gone.erase(idOf(SourceKind::pool, raw(pool.id)));
+    }
+  }
+  contexts_ = std::move(fresh);
+  return {};
+}
+
+const PlatformContext* Follower::contextOf(PlatformId id) const {
+  const auto at = contexts_.find(id);
+  return at == contexts_.end() ? nullptr : &at->second;
+}
+
+const PlatformContext* Follower::contextOf(ZoneId id) const {
+  for (const auto& [_, context] : contexts_) {
+    for (const auto& zone : context.zones) {
+      if (zone.id == id) return &context;
+    }
+  }
+  return &allZones_;
+}
+
+Follower::Records Follower::derive(const Domain& domain) const {
+  const auto* context = contextOf(domain.platform);
+  if (context == nullptr) return fail(Errc::invalidInput, std::to_string(raw(domain.platform)), "is no platform");
+  return zonegen::recordsForDomain(*context, domain);
+}
+Follower::Records Follower::derive(const Departed& departed) const {
+  const auto* context = contextOf(departed.platform);
+  if (context == nullptr) return fail(Errc::invalidInput, std::to_string(raw(departed.platform)), "is no platform");
+  return zonegen::recordsForDeparted(*context, departed);
+}
+Follower::Records Follower::derive(const StaticRecord& record) const {
+  return zonegen::recordsForStatic(*contextOf(record.zone), record);
+}
+
+// ---- writing
+
+Result<void> Follower::write(Replica::Writer& writer, SourceId source, const Records& records,
+                             const std::vector<DnsName>& names) {
+  Result<void> done = records ? writer.apply(source, *records) : Result<void>(pass(records));
+  if (done || !isFaultOfRow(done.error())) return done;
+  log::warn("a row makes no records", {{"source", source.text()}, {"error", done.error()}});
+  return writer.setBad(source, done.error(), names);
+}
+
+Result<void> Follower::writeZones(Replica::Writer& writer, bool raise, bool keepSerials) {
+  std::vector<ServedZone> wanted;
+  std::vector<std::pair<SourceId, Error>> bad;
+  for (const auto& row : zones_) {
+    const auto id = static_cast<std::int32_t>(raw(row.id));
+    auto before = writer.zone(id);
+    if (before && !*before) before = writer.liveZone(id);
+    if (!before) return pass(before);
+    ServedZone zone;
+    if (row.value) {
+      zone.id = id;
+      zone.name = row.value->name;
+      zone.serial = row.value->serial;
+      if (const auto at = metadata_.find(id); at != metadata_.end()) zone.metadata = at->second;
+    } else {
+      bad.emplace_back(idOf(SourceKind::zone, id), row.value.error());
+      if (!*before) continue;
+      zone = **before;
+    }
+    if (*before && (keepSerials || !row.value)) zone.serial = (*before)->serial - (*before)->serialOffset;
+    wanted.push_back(std::move(zone));
+  }
+  auto changed = writer.setZones(wanted, raise);
+  if (!changed) return pass(changed);
+  for (const auto& row : zones_) {
+    if (!row.value) continue;
+    auto served = writer.zone(static_cast<std::int32_t>(raw(row.id)));
+    if (!served) return pass(served);
+    Zone zone = *row.value;
+    if (*served) zone.serial = (*served)->serial;
+    if (auto done = write(writer, idOf(SourceKind::zone, raw(row.id)), zonegen::recordsForZone(zone), {zone.name});
+        !done) {
+      return done;
+    }
+  }
+  for (const auto& [source, why] : bad) {
+    if (auto done = writer.setBad(source, why, {}); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Follower::writeContextSources(Replica::Writer& writer, PlatformId id) {
+  const auto platform = idOf(SourceKind::platform, raw(id));
+  if (const auto bad = badContexts_.find(id); bad != badContexts_.end()) {
+    return writer.setBad(platform, bad->second, {});
+  }
+  const auto* context = contextOf(id);
+  if (context == nullptr) return nothing();
+  if (auto done = write(writer, platform, zonegen::recordsForPlatform(*context), {}); !done) return done;
+  for (const auto& pool : context->pools) {
+    if (auto done = write(writer, idOf(SourceKind::pool, raw(pool.id)), zonegen::recordsForPool(*context, pool), {});
+        !done) {
+      return done;
+    }
+  }
+  return {};
+}
+
+Result<void> Follower::writeRow(Replica::Writer& writer, SourceId source) {
+  const auto writeAsked = [&](const auto& asked) -> Result<void> {
+    if (!asked) return pass(asked);
+    if (!*asked) return writer.apply(source, {});
+    const auto& value = (*asked)->value;
+    const Records records = value ? derive(*value) : Records(pass(value));
+    std::vector<DnsName> names;
+    if (!records) {
+      auto read = source_->namesOf(source);
+      if (!read) return pass(read);
+      names = std::move(*read);
+    }
+    return write(writer, source, records, names);
+  };
+  switch (source.kind) {
+    case SourceKind::domain:
+      return writeAsked(source_->domain(DomainId{source.id}));
+    case SourceKind::departed:
+      return writeAsked(source_->departed(DepartedId{source.id}));
+    case SourceKind::staticRecord:
+      return writeAsked(source_->staticRecord(StaticRecordId{source.id}));
+    default:
+      return nothing();
+  }
+}
+
+// ---- a full fill
+
+Result<void> Follower::fill(Replica& replica, bool raiseSerials) {
+  const auto begun = std::chrono::steady_clock::now();
+  // The head first: what is committed from here on is followed afterwards.
+  auto head = source_->advance(10 * options_.changesPerStep);
+  if (!head) return pass(head);
+  auto nonce = source_->nonceAt(*head);
+  if (!nonce) return pass(nonce);
+  if (auto done = readZones(); !done) return done;
+  if (auto done = readContexts(nullptr); !done) return done;
+
+  auto begin = Replica::Writer::beginFill(replica);
+  if (!begin) return pass(begin);
+  std::optional<Replica::Writer> writer(std::move(*begin));
+  if (auto done = writeZones(*writer, raiseSerials, false); !done) return done;
+  std::size_t sources = 0;
+  Result<void> outcome;  // of the callbacks below
+  std::vector<SourceId> bad;
+  const auto put = [&](SourceKind kind, const auto& row) {
+    if (stopping_) throw Stopped{};
+    if (!outcome) return;
+    const auto source = idOf(kind, raw(row.id));
+    const Records records = row.value ? derive(*row.value) : Records(pass(row.value));
+    auto done = records ? writer->apply(source, *records) : Result<void>(pass(records));
+    if (!done && isFaultOfRow(done.error())) {
+      bad.push_back(source);  // its names are another question, and this one is not over
+    } else if (!done) {
+      outcome = done;
+      return;
+    }
+    if (++sources % options_.sourcesPerCommit != 0) return;
+    outcome = writer->commit();
+    writer.reset();
+    if (!outcome) return;
+    auto next = Replica::Writer::continueFill(replica);
+    if (next) {
+      writer.emplace(std::move(*next));
+    } else {
+      outcome = pass(next);
+    }
+  };
+  const auto ended = [&](const Result<void>& asked) { return !asked ? asked : outcome; };
+  if (auto done = ended(source_->eachStaticRecord([&](auto row) { put(SourceKind::staticRecord, row); })); !done) {
+    return done;
+  }
+  std::set<PlatformId> platforms;
+  for (const auto& [id, _] : contexts_) platforms.insert(id);
+  for (const auto& [id, _] : badContexts_) platforms.insert(id);
+  for (const auto id : platforms) {
+    if (auto done = writeContextSources(*writer, id); !done) return done;
+    if (auto done = ended(source_->eachDomain(id, [&](auto row) { put(SourceKind::domain, row); })); !done) return done;
+    if (auto done = ended(source_->eachDeparted(id, [&](auto row) { put(SourceKind::departed, row); })); !done) {
+      return done;
+    }
+  }
+  if (!badContexts_.empty()) {
+    // Which pools an unreadable platform has is not known: what the last generation said of them stays.
+    auto known = writer->liveSources();
+    if (!known) return pass(known);
+    std::set<std::int64_t> written;
+    for (const auto& [_, context] : contexts_) {
+      for (const auto& pool : context.pools) written.insert(raw(pool.id));
+    }
+    for (const auto source : *known) {
+      if (source.kind != SourceKind::pool || written.contains(source.id)) continue;
+      if (auto done = writer->setBad(source, badContexts_.begin()->second, {}); !done) return done;
+    }
+  }
+  for (const auto source : bad) {
+    if (auto done = writeRow(*writer, source); !done) return done;
+  }
+  if (auto done = writer->setPosition({*head, *nonce ? **nonce : std::string()}); !done) return done;
+  if (auto done = writer->commitFill(); !done) return done;
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+  log::info(
+      "the replica is filled",
+      {{"sources", sources}, {"bad", bad.size()}, {"zones", zones_.size()}, {"seq", *head}, {"ms", took.count()}});
+  const std::lock_guard guard(statusMutex_);
+  status_.seq = *head;
+  ++status_.fills;
+  return {};
+}
+
+// ---- following
+
+Result<void> Follower::follow(Replica& replica, const std::vector<tenantdb::Change>& changes) {
+  if (changes.empty()) return {};
+  Work work;
+  bool contextsChanged = contexts_.empty();
+  for (const auto& change : changes) {
+    switch (change.entity) {
+      case tenantdb::Entity::platform:
+        work.contexts.insert(PlatformId{change.id});
+        work.everything.insert(PlatformId{change.id});
+        work.statics = true;
+        contextsChanged = true;
+        break;
+      case tenantdb::Entity::pool:
+      case tenantdb::Entity::zone:
+        contextsChanged = true;
+        break;
+      case tenantdb::Entity::staticRecord:
+        work.rows.insert(idOf(SourceKind::staticRecord, change.id));
+        break;
+      case tenantdb::Entity::domain:
+        work.rows.insert(idOf(SourceKind::domain, change.id));
+        break;
+      case tenantdb::Entity::departed:
+        work.rows.insert(idOf(SourceKind::departed, change.id));
+        break;
+      case tenantdb::Entity::zoneMetadata:
+        break;  // read with the zones
+    }
+  }
+  // Serials rise with every change, so the zones are read each time.
+  const bool firstLook = contexts_.empty();
+  if (auto done = readZones(); !done) return done;
+  if (contextsChanged) {
+    // After a restart the replica is warm and the contexts are not known yet: read them, compare with nothing.
+    const bool compare = !firstLook || std::any_of(changes.begin(), changes.end(), [](const tenantdb::Change& change) {
+      return change.entity == tenantdb::Entity::pool || change.entity == tenantdb::Entity::zone;
+    });
+    if (auto done = readContexts(compare ? &work : nullptr); !done) return done;
+  }
+
+  // Whole tables are listed first and read row by row afterwards: only ids are held.
+  const auto list = [&](SourceKind kind) {
+    return [&work, kind](const auto& row) { work.rows.insert(idOf(kind, raw(row.id))); };
+  };
+  for (const auto id : work.everything) {
+    if (auto done = source_->eachDomain(id, list(SourceKind::domain)); !done) return done;
+    if (auto done = source_->eachDeparted(id, list(SourceKind::departed)); !done) return done;
+  }
+  if (work.statics) {
+    if (auto done = source_->eachStaticRecord(list(SourceKind::staticRecord)); !done) return done;
+  }
+
+  auto begin = Replica::Writer::begin(replica);
+  if (!begin) return pass(begin);
+  std::optional<Replica::Writer> writer(std::move(*begin));
+  // A serial becomes visible together with the last of the changes that raised it.
+  const bool severalCommits = work.rows.size() > options_.sourcesPerCommit;
+  if (auto done = writeZones(*writer, false, severalCommits); !done) return done;
+  for (const auto source : work.gone) {
+    if (auto done = writer->apply(source, {}); !done) return done;
+  }
+  for (const auto id : work.contexts) {
+    if (auto done = writeContextSources(*writer, id); !done) return done;
+  }
+  std::size_t written = 0;
+  for (const auto source : work.rows) {
+    if (stopping_) throw Stopped{};
+    if (auto done = writeRow(*writer, source); !done) return done;
+    if (++written % options_.sourcesPerCommit != 0) continue;
+    if (auto done = writer->commit(); !done) return done;
+    writer.reset();
+    auto next = Replica::Writer::begin(replica);
+    if (!next) return pass(next);
+    writer.emplace(std::move(*next));
+  }
+  if (severalCommits) {
+    if (auto done = writeZones(*writer, false, false); !done) return done;
+  }
+  if (auto done = writer->setPosition({changes.back().seq, changes.back().nonce}); !done) return done;
+  if (auto done = writer->commit(); !done) return done;
+  const std::lock_guard guard(statusMutex_);
+  status_.seq = changes.back().seq;
+  return {};
+}
+
+}  // namespace mailzone::backend
