@@ -5,11 +5,10 @@
 #include <charconv>
 #include <cstring>
 #include <map>
-#include <optional>
-#include <set>
 #include <tuple>
 
 #include "backend/bytes.h"
+#include "zonegen/merge.h"
 
 namespace mailzone::backend {
 namespace {
@@ -20,63 +19,24 @@ bool isVisible(const Contribution& c) noexcept {
   return c.state == RecordState::visible;
 }
 
-enum class PolicyKind { none, spf, dmarc };
-
-/// Which one-per-name policy a TXT content begins (RFC 7208 section 4.5, RFC 9989 section 4.7): two of a kind at a name
-/// are an error for every receiver.
-PolicyKind policyKind(const Contribution& c) {
-  if (c.type != rrtype::TXT) return PolicyKind::none;
-  const std::string_view content = c.content;
-  const auto begins = [&](std::string_view word) {
-    const auto head = content.substr(0, word.size() + 1);
-    return head.size() == word.size() + 1 && head[0] == '"' &&
-           std::equal(word.begin(), word.end(), head.begin() + 1, [](char want, char have) {
-             return want == (have >= 'A' && have <= 'Z' ? static_cast<char>(have - 'A' + 'a') : have);
-           });
-  };
-  if (begins("v=spf1")) return PolicyKind::spf;
-  if (begins("v=dmarc1")) return PolicyKind::dmarc;
-  return PolicyKind::none;
+zonegen::Origin originOf(SourceId source) noexcept {
+  if (source.kind == SourceKind::staticRecord) return zonegen::Origin::written;
+  return source.kind == SourceKind::departed ? zonegen::Origin::departed : zonegen::Origin::generated;
 }
 
-void dropOverridden(std::vector<Contribution>& records) {
-  for (const auto kind : {PolicyKind::spf, PolicyKind::dmarc}) {
-    const bool stands = std::any_of(records.begin(), records.end(), [&](const Contribution& c) {
-      return c.source.kind == SourceKind::staticRecord && policyKind(c) == kind;
-    });
-    if (!stands) continue;
-    for (auto& c : records) {
-      if (c.source.kind != SourceKind::staticRecord && policyKind(c) == kind) c.state = RecordState::overridden;
-    }
-  }
-}
-
-void dropConflicts(std::vector<Contribution>& records) {
-  // Records arrive sorted by source: the first visible one belongs to the source of highest precedence.
-  std::optional<SourceId> winner;
-  bool winnerIsAlias = false;
+/// What zonegen says of each record when several sources speak of one name.
+void judge(const DnsName& owner, std::vector<Contribution>& records) {
+  std::vector<zonegen::Claim> claims;
+  std::vector<Contribution*> claimants;
   for (auto& c : records) {
     if (!isVisible(c)) continue;
-    const bool alias = c.type == rrtype::CNAME;
-    if (!winner) {
-      winner = c.source;
-      winnerIsAlias = alias;
-    } else if (alias ? c.source != *winner : winnerIsAlias) {
-      // An alias stands alone; against other data of a higher source it goes.
-      c.state = RecordState::conflict;
-    }
+    claims.push_back({originOf(c.source), c.source.id, c.type, c.content});
+    claimants.push_back(&c);
   }
-}
-
-/// A name that came back to life answers for itself: what it left behind stands only where it says nothing.
-void dropDeparted(std::vector<Contribution>& records) {
-  std::set<RecordType> live;
-  for (const auto& c : records) {
-    if (c.source.kind == SourceKind::domain && isVisible(c)) live.insert(c.type);
-  }
-  for (auto& c : records) {
-    if (c.source.kind == SourceKind::departed && isVisible(c) && live.contains(c.type))
-      c.state = RecordState::overridden;
+  const auto fates = zonegen::judge(owner, claims);
+  for (std::size_t i = 0; i < fates.size(); ++i) {
+    if (fates[i] == zonegen::Fate::superseded) claimants[i]->state = RecordState::overridden;
+    if (fates[i] == zonegen::Fate::alias) claimants[i]->state = RecordState::conflict;
   }
 }
 
@@ -237,14 +197,12 @@ Found append(std::string_view stored, RecordType type, std::string_view zoneId, 
 
 }  // namespace
 
-Node merge(std::vector<Contribution> contributions, Place place) {
+Node merge(const DnsName& owner, std::vector<Contribution> contributions, Place place) {
   for (auto& c : contributions) c.state = c.type == kCannotTell ? RecordState::marker : RecordState::visible;
   std::sort(contributions.begin(), contributions.end(), [](const Contribution& a, const Contribution& b) {
     return std::tie(a.source, a.type, a.content, a.ttl) < std::tie(b.source, b.type, b.content, b.ttl);
   });
-  dropOverridden(contributions);
-  dropDeparted(contributions);
-  dropConflicts(contributions);
+  judge(owner, contributions);
   std::stable_sort(contributions.begin(), contributions.end(), [](const Contribution& a, const Contribution& b) {
     return std::tie(a.type, a.content) < std::tie(b.type, b.content);
   });

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend/source_id.h"
+#include "core/dns_name.h"
 #include "core/result.h"
 #include "core/rr.h"
 
@@ -22,8 +23,8 @@ inline constexpr RecordType kCannotTell{0};
 enum class RecordState : std::uint8_t {
   visible,
   duplicate,   ///< another source says the same
-  overridden,  ///< an operator's SPF or DMARC record stands in place of the generated one
-  conflict,    ///< a CNAME and other data meet (RFC 1034 section 3.6.2): the source of lower precedence loses
+  overridden,  ///< another source speaks for it (zonegen/merge.h)
+  conflict,    ///< a CNAME beside other data, or a second one (RFC 1034 section 3.6.2)
   marker,      ///< kCannotTell
 };
 
@@ -53,7 +54,7 @@ struct Node {
 };
 
 /// Decides what is visible, in place. Depends on the set of contributions alone, never on their order.
-[[nodiscard]] Node merge(std::vector<Contribution> contributions, Place place);
+[[nodiscard]] Node merge(const DnsName& owner, std::vector<Contribution> contributions, Place place);
 
 /// The stored form, without checksum. `owner` is the presentation form with the final dot.
 [[nodiscard]] std::string encodeNode(const Node& node, std::string_view owner);

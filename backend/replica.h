@@ -173,6 +173,7 @@ class Replica::Writer {
   /// Into the idle tables, going on.
   [[nodiscard]] static Result<Writer> continueFill(Replica& replica) { return begin(replica, true, false); }
   Writer(Writer&&) noexcept = default;
+  Writer& operator=(Writer&&) noexcept = default;
 
   /// All zones there are: others are forgotten. A served serial never falls (RFC 1982): see ServedZone::serialOffset.
   /// `raise`: the database is another one than before, so every serial has to rise above what was served.

@@ -40,10 +40,10 @@ Result<void> checkAliases(SourceId source, const std::vector<std::pair<std::stri
 }
 
 std::string conflictReason(const DnsName& owner) {
-  return describe(Error{Errc::conflict, escapeForDisplay(owner.textNoDot()),
-                        "an alias stands alone at its name (RFC 1034 section 3.6.2), and something of higher "
-                        "precedence has records there",
-                        "remove the CNAME or the other records"});
+  return describe(
+      Error{Errc::conflict, escapeForDisplay(owner.textNoDot()),
+            "an alias stands alone at its name (RFC 1034 section 3.6.2), and something else has records there",
+            "remove the CNAME or the other records"});
 }
 
 }  // namespace
@@ -380,7 +380,7 @@ Result<void> Replica::Writer::updateNode(SourceId source, const Key& key, std::v
     if (!below) return pass(below);
     place.belowCut = *below;
   }
-  const Node after = merge(std::move(all), place);
+  const Node after = merge(ownerOf(key), std::move(all), place);
   if (*stored && after == before) return {};
 
   const auto marked = [](const Node& n) {

@@ -10,8 +10,6 @@
 
 namespace mailzone::backend {
 
-/// In order of precedence: where two sources contradict each other at one name, the lower one stands. So what is served
-/// does not depend on the order in which changes arrived.
 enum class SourceKind : std::uint8_t { staticRecord = 0, zone, platform, pool, domain, departed };
 
 struct SourceId {
@@ -19,7 +17,7 @@ struct SourceId {
   std::int64_t id = 0;
 
   friend auto operator<=>(const SourceId&, const SourceId&) = default;
-  /// Nine octets whose byte-wise order is the order of precedence.
+  /// Nine octets that sort as the ids do.
   [[nodiscard]] std::string key() const;
   [[nodiscard]] static Result<SourceId> fromKey(std::string_view key);
   /// "domain:12"

@@ -111,7 +111,7 @@ TEST_F(ReplicaFixture, LetsALiveNameAnswerInPlaceOfWhatItLeftBehind) {
   EXPECT_EQ(ask(1, "mz2._domainkey.t1.shop.example"), row("TXT", "mz2._domainkey.t1.shop.example.", "\"old2\""));
 }
 
-TEST_F(ReplicaFixture, DecidesBetweenAnAliasAndOtherDataByPrecedenceAndNotByTime) {
+TEST_F(ReplicaFixture, LeavesAnAliasOutBesideOtherDataWhicheverCameFirst) {
   const std::vector<zonegen::ZoneRRset> alias = {rrset(1, "x.shop.example", "CNAME", {"y.shop.example."})};
   const std::vector<zonegen::ZoneRRset> data = {rrset(1, "x.shop.example", "A", {"192.0.2.1"})};
   for (const bool aliasFirst : {true, false}) {
