@@ -82,7 +82,7 @@ std::vector<FormFinding> formFindings(std::string_view octets) {
   return findings;
 }
 
-Facts gatherFacts(const Connection& connection, std::string_view octets, Resolver& resolver, TimePoint now) {
+Facts gatherFacts(const Connection& connection, std::string_view octets, Resolver& resolver, const Clock& clock) {
   Facts facts;
   facts.client = connection.client;
   facts.helo = connection.helo;
@@ -94,11 +94,13 @@ Facts gatherFacts(const Connection& connection, std::string_view octets, Resolve
   facts.iprev = iprev.verdict;
   facts.ptrName = iprev.name ? iprev.name->textNoDot() : iprev.names.empty() ? "" : iprev.names.front().textNoDot();
 
+  mailauth::SpfLimits limits;
+  limits.clock = &clock;  // a DNS that answers slowly, each time, must not hold the session (RFC 7208 section 4.6.4)
   const mailauth::SpfResult spf = mailauth::checkSpf(
-      {.client = connection.client, .helo = connection.helo, .mailFrom = connection.mailFrom}, resolver);
+      {.client = connection.client, .helo = connection.helo, .mailFrom = connection.mailFrom}, resolver, limits);
   facts.spf = SpfFact{spf.verdict, nameOrEmpty(spf.domain), spf.reason};
 
-  const std::vector<mailauth::DkimResult> dkim = mailauth::verifyDkim(octets, resolver, now);
+  const std::vector<mailauth::DkimResult> dkim = mailauth::verifyDkim(octets, resolver, clock.now());
   for (const mailauth::DkimResult& signature : dkim) {
     facts.signatures.push_back(SignatureFact{signature.verdict, nameOrEmpty(signature.domain),
                                              nameOrEmpty(signature.selector), signature.reason});

@@ -23,7 +23,7 @@ struct Connection {
 
 /// Asks the resolver; takes as long as its deadlines allow. Never fails: what cannot be told is temperror in the facts.
 [[nodiscard]] Facts gatherFacts(const Connection& connection, std::string_view message, Resolver& resolver,
-                                TimePoint now);
+                                const Clock& clock);
 
 /// Rules of RFC 5322 and of Gmail's guidelines that the header section breaks: exactly one From with one address,
 /// Message-ID present and well formed, single-instance fields once (RFC 5322 section 3.6), no line without a field

@@ -131,7 +131,7 @@ std::string Receiver::State::onDelivery(const SmtpDelivery& delivery) {
   ReceivedMail mail;
   mail.facts =
       gatherFacts({delivery.client, envelope.helo, envelope.mailFrom, envelope.recipients, delivery.tlsVersion},
-                  delivery.message, resolver, now);
+                  delivery.message, resolver, clock);
   mail.hops = receivedHops(delivery.message);
   const Judgement judgement = judge(options.profile, mail.facts);
   std::string reply = printReply(judgement);

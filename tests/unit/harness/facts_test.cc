@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_clock.h"
 #include "tests/support/fake_resolver.h"
 
 namespace mailzone::harness {
@@ -59,7 +60,7 @@ TEST(Facts, AreGatheredFromTheConnectionTheMessageAndTheResolver) {
   // A null sender: SPF judges the HELO name.
   const Connection connection{
       FakeResolver::ip("192.0.2.25"), "mx1.shop.example", "", {"b@receiver.example"}, "TLSv1.3"};
-  const Facts facts = gatherFacts(connection, kGood, dns, TimePoint{});
+  const Facts facts = gatherFacts(connection, kGood, dns, FakeClock());
   EXPECT_EQ(facts.iprev, AuthResult::pass);
   EXPECT_EQ(facts.ptrName, "mx1.shop.example");
   EXPECT_EQ(facts.spf.result, AuthResult::pass);
@@ -78,10 +79,22 @@ TEST(Facts, HoldTemperrorForWhatCannotBeTold) {
   FakeResolver dns;
   dns.fails = [](const DnsName&, RecordType) { return true; };
   const Connection connection{FakeResolver::ip("192.0.2.25"), "mx1.shop.example", "a@t1.shop.example", {}, ""};
-  const Facts facts = gatherFacts(connection, kGood, dns, TimePoint{});
+  const Facts facts = gatherFacts(connection, kGood, dns, FakeClock());
   EXPECT_EQ(facts.iprev, AuthResult::temperror);
   EXPECT_EQ(facts.spf.result, AuthResult::temperror);
   EXPECT_EQ(facts.dmarc.result, AuthResult::temperror);
+}
+
+TEST(Facts, DoNotWaitForASenderWhoseDnsIsSlowEachTime) {
+  FakeResolver dns;
+  dns.txtRecords[FakeResolver::name("t1.shop.example")] = {"v=spf1 include:a.example include:b.example -all"};
+  dns.txtRecords[FakeResolver::name("a.example")] = {"v=spf1 -all"};
+  dns.txtRecords[FakeResolver::name("b.example")] = {"v=spf1 ip4:192.0.2.25 -all"};
+  FakeClock clock;
+  clock.step = std::chrono::seconds{15};
+  const Connection connection{FakeResolver::ip("192.0.2.25"), "mx1.shop.example", "a@t1.shop.example", {}, ""};
+  EXPECT_EQ(gatherFacts(connection, kGood, dns, FakeClock()).spf.result, AuthResult::pass);
+  EXPECT_EQ(gatherFacts(connection, kGood, dns, clock).spf.result, AuthResult::temperror);
 }
 
 }  // namespace
