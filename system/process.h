@@ -29,9 +29,9 @@ struct Command {
 /// The PATH that every process started here gets.
 inline constexpr std::string_view kProcessPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Forks and executes. The child leads a session and process group of its own and gets SIGKILL when the *thread* that called this
-/// ends (PR_SET_PDEATHSIG is bound to a thread), so the calling thread must live as long as the child should.
-/// Errors: a missing program, user or group, each by name.
+/// Forks and executes. The child leads a session and process group of its own and gets SIGKILL when the *thread* that
+/// called this ends (PR_SET_PDEATHSIG is bound to a thread), so the calling thread must live as long as the child
+/// should. Errors: a missing program, user or group, each by name.
 [[nodiscard]] Result<pid_t> spawn(const Command& command);
 
 struct CommandOutcome {

@@ -375,7 +375,8 @@ Result<void> MysqlConnection::open(const MysqlOptions& options) {
   if (mysql_real_connect(handle_, local ? "localhost" : options.host.c_str(), options.user.c_str(),
                          std::string(options.password.reveal()).c_str(),
                          options.database.empty() ? nullptr : options.database.c_str(), local ? 0 : options.port,
-                         local ? options.unixSocket.c_str() : nullptr, CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) == nullptr) {
+                         local ? options.unixSocket.c_str() : nullptr,
+                         CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) == nullptr) {
     const unsigned number = mysql_errno(handle_);
     return fail(codeOf(number), where, std::string(mysql_error(handle_)) + " (" + std::to_string(number) + ")",
                 remedyFor(number, codeOf(number)));
