@@ -16,12 +16,14 @@
 #include "harness/dns_world.h"
 #include "harness/keep.h"
 #include "harness/namespace.h"
+#include "harness/platform.h"
 #include "harness/postfix.h"
 #include "harness/private_files.h"
 #include "harness/receiver.h"
 #include "harness/run_lock.h"
 #include "harness/runner.h"
 #include "harness/scenario.h"
+#include "harness/signer.h"
 #include "harness/topology.h"
 #include "harness/verdict.h"
 #include "system/resolver.h"
@@ -69,6 +71,7 @@ class Run {
  private:
   Result<void> ground();
   Result<void> daemons();
+  Result<void> breakIt();
   Result<std::vector<Verdict>> mails();
   Result<void> report(const std::vector<Verdict>& verdicts) const;
 
@@ -103,12 +106,43 @@ Result<void> Run::ground() {
 }
 
 Result<void> Run::daemons() {
-  if (auto done = startCustomerDns(stage_, {.platformReverseZoneLost = true}); !done) return done;
+  const WorldFaults faults{.platformReverseZoneLost = breakage_.reverseZoneLost};
+  if (auto done = startCustomerDns(stage_, faults); !done) return done;
   if (auto done = startResolver(stage_); !done) return done;
-  progress_.say("the world's DNS: NSD and unbound");
   if (auto done = startRelay(stage_, breakage_.relayChangesBodies); !done) return done;
-  if (auto done = startPlatformMta(stage_, {}); !done) return done;
-  progress_.say("Postfix, and the relay's Postfix");
+  progress_.say("the world: customers' DNS (NSD), a resolver (unbound), a relay (Postfix)");
+  const auto platform = setUpPlatform(stage_, scenarios_.setup);
+  if (!platform) return pass(platform);
+  progress_.say(fmt::format("the platform's database ({}), tenants and logins, by mailzone",
+                            stage_.database == Database::sqlite ? "SQLite" : "MariaDB"));
+  if (auto done = startPlatformDns(stage_); !done) return done;
+  progress_.say("mailzone-backend, PowerDNS, mailzone-rotate");
+  if (auto done = startPasswordCheck(stage_, platform->values); !done) return done;
+  if (auto done = startPlatformMta(stage_, platform->values); !done) return done;
+  progress_.say("Postfix and Dovecot's password check");
+  if (auto done = verifyCustomerDomains(stage_, scenarios_.setup, faults); !done) return done;
+  if (auto done = waitForKeys(stage_); !done) return done;
+  progress_.say("customers' domains verified, every domain has its key");
+  if (auto done = startSigner(stage_, platform->values); !done) return done;
+  if (auto done = startCrippledSigners(stage_, platform->values); !done) return done;
+  progress_.say("OpenDKIM, and two crippled ones for the forgeries");
+  runner_.passwords = platform->passwords;
+  runner_.returnPaths = platform->returnPaths;
+  return {};
+}
+
+Result<void> Run::breakIt() {
+  if (breakage_.name.empty()) return {};
+  progress_.say(fmt::format("BROKEN on purpose ({}): {}", breakage_.name, breakage_.what));
+  if (!breakage_.sql.empty()) {
+    if (auto done = plainSql(stage_, breakage_.sql); !done) return pass(done);
+    // The change must be what is served, and the old answer in no cache.
+    if (auto done = waitForReplica(stage_); !done) return done;
+  }
+  if (!breakage_.kill.empty()) {
+    if (auto done = stage_.supervisor->stop(std::string(breakage_.kill), std::chrono::seconds{5}); !done) return done;
+  }
+  if (!breakage_.sql.empty() || !breakage_.kill.empty()) outliveCaches();
   return {};
 }
 
@@ -153,6 +187,7 @@ Result<void> Run::report(const std::vector<Verdict>& verdicts) const {
 Result<bool> Run::perform() {
   if (auto done = ground(); !done) return pass(done);
   if (auto done = daemons(); !done) return pass(done);
+  if (auto done = breakIt(); !done) return pass(done);
   const auto verdicts = mails();
   if (!verdicts) return pass(verdicts);
   progress_.say("verdicts");

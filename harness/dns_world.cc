@@ -84,7 +84,7 @@ Result<void> startCustomerDns(Stage& stage, const WorldFaults& faults) {
   std::string config = fmt::format(
       "server:\n  ip-address: {}\n  username: nsd\n  zonesdir: \"{}\"\n  database: \"\"\n"
       "  xfrdfile: \"/var/lib/nsd/xfrd.state\"\n  zonelistfile: \"/var/lib/nsd/zone.list\"\n  pidfile: \"\"\n"
-      "  server-count: 1\n  zonefiles-check: no\nremote-control:\n  control-enable: no\n",
+      "  server-count: 1\n  zonefiles-check: yes\nremote-control:\n  control-enable: no\n",
       addressText("customer-dns"), kZones);
   for (const auto& [zone, text] : worldZones({}, faults)) {
     if (auto done = writeFile(std::string(kZones) + "/" + fileName(zone), text); !done) return done;
@@ -111,8 +111,8 @@ Result<void> startResolver(Stage& stage) {
       "  root-hints: \"/var/lib/unbound/root.hints\"\n  module-config: \"validator iterator\"\n"
       "  do-not-query-localhost: no\n"
       // Time is compressed: what the DNS says may change from one mail to the next.
-      "  cache-max-ttl: 2\n  cache-max-negative-ttl: 1\n  infra-host-ttl: 2\n",
-      addressText("resolver"));
+      "  cache-max-ttl: {1}\n  cache-max-negative-ttl: 1\n  infra-host-ttl: {1}\n",
+      addressText("resolver"), kResolverMaxTtl.count());
   // Documentation networks are answered with NXDOMAIN unless they are named here.
   for (const char* zone :
        {"2.0.192.in-addr.arpa.", "100.51.198.in-addr.arpa.", "113.0.203.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."})

@@ -2,6 +2,7 @@
 // zones, and one unbound that resolves from that root and validates.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "harness/stage.h"
 
 namespace mailzone::harness {
+
+/// No answer stays in the resolver's cache for longer.
+inline constexpr std::chrono::seconds kResolverMaxTtl{2};
 
 /// A record that a customer sets at his own DNS: owner (absolute), type, content as a master file wants it.
 struct CustomerRecord {

@@ -1,14 +1,15 @@
 #include "harness/platform.h"
 
 #include <fmt/format.h>
-#include <pwd.h>
-#include <sys/random.h>
 
-#include <array>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "harness/dns_world.h"
+#include "harness/mariadb.h"
 #include "harness/private_files.h"
+#include "harness/random_password.h"
 #include "harness/topology.h"
 #include "system/units.h"
 
@@ -19,22 +20,14 @@ using Json = nlohmann::json;
 constexpr const char* kFolder = "/var/lib/mailzone";
 constexpr const char* kDatabase = "/var/lib/mailzone/mailzone.db";
 constexpr const char* kSecrets = "/var/lib/mailzone-keys/secrets.db";
-constexpr const char* kExport = "/var/lib/mailzone-keys/export";
-
-std::string randomPassword() {
-  std::array<unsigned char, 18> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
-  std::string text;
-  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
-}
+constexpr const char* kExport = "/var/lib/mailzone-signing";  // entered by OpenDKIM, as the keys' folder is not
 
 std::string settingsText(const Stage& stage) {
   std::string text = "[database]\n";
   if (stage.database == Database::sqlite) {
     text += fmt::format("engine = \"sqlite\"\npath = \"{}\"\nsecrets_path = \"{}\"\n", kDatabase, kSecrets);
   } else {
-    text += "engine = \"mysql\"\nunix_socket = \"/run/mysqld/mysqld.sock\"\nname = \"mailzone\"\n";
+    text += "engine = \"mysql\"\nname = \"mailzone\"\n" + fmt::format("unix_socket = \"{}\"\n", kMariadbSocket);
     for (const char* role : {"admin", "dns", "keys", "sign", "mta", "app"})
       text += fmt::format(
           "roles.{0}.user = \"mailzone_{0}\"\nroles.{0}.password_file = \"/etc/mailzone/passwords/{0}\"\n", role);
@@ -49,12 +42,38 @@ std::string settingsText(const Stage& stage) {
   return text;
 }
 
-TemplateValues shippedValues(const Stage& stage) {
-  const bool sqlite = stage.database == Database::sqlite;
+/// What stands in the shipped files that speak to the database.
+Result<void> addDatabaseValues(const Stage& stage, TemplateValues& values) {
+  values["DATABASE_PATH"] = kDatabase;
+  values["AUTHORS_FOLDER"] = values["AUTHORS_TABLE"] = "";
+  if (stage.database == Database::sqlite) {
+    values["MAP_TYPE"] = "sqlite";
+    values["KEY_TABLE"] = fmt::format("file:{}/current/keytable", kExport);
+    values["AUTHORS_FOLDER"] = fmt::format("{}/current/authors", kExport);
+    return {};
+  }
+  const auto mta = readFile("/etc/mailzone/passwords/mta");
+  const auto sign = readFile("/etc/mailzone/passwords/sign");
+  if (!mta) return pass(mta);
+  if (!sign) return pass(sign);
+  const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+  values["MAP_TYPE"] = "mysql";
+  values["DB_HOSTS"] = fmt::format("inet:127.0.0.1:{}", kMariadbPort);
+  values["DB_HOST"] = "127.0.0.1";
+  values["DB_PORT"] = std::to_string(kMariadbPort);
+  values["DB_NAME"] = "mailzone";
+  values["MTA_USER"] = "mailzone_mta";
+  values["MTA_PASSWORD"] = line(*mta);
+  const std::string server =
+      fmt::format("dsn:mysql://mailzone_sign:{}@{}+127.0.0.1/mailzone/", line(*sign), kMariadbPort);
+  values["KEY_TABLE"] = server + "table=signing?keycol=name?datacol=d,selector,pem";
+  values["AUTHORS_TABLE"] = server + "table=signing_author?keycol=name?datacol=author";
+  return {};
+}
+
+Result<TemplateValues> shippedValues(const Stage& stage) {
   TemplateValues values{
-      {"MAP_TYPE", sqlite ? "sqlite" : "mysql"},
       {"POSTFIX_MAPS", "/etc/postfix/mailzone"},
-      {"DATABASE_PATH", kDatabase},
       {"SIGNER", fmt::format("inet:127.0.0.1:{}", kSignerPort)},
       {"MAIL_HOST", std::string(kMailHost)},
       {"PLATFORM", std::string(kPlatform)},
@@ -76,10 +95,8 @@ TemplateValues shippedValues(const Stage& stage) {
       {"OPENDKIM_USER", "opendkim:opendkim"},
       {"SIGNING_TABLE", "/etc/mailzone/signingtable"},
       {"AUTHOR_LUA", "/etc/mailzone/author.lua"},
-      {"KEY_TABLE", fmt::format("file:{}/current/keytable", kExport)},
-      {"AUTHORS_FOLDER", fmt::format("{}/current/authors", kExport)},
-      {"AUTHORS_TABLE", ""},
   };
+  if (auto done = addDatabaseValues(stage, values); !done) return pass(done);
   return values;
 }
 
@@ -89,10 +106,10 @@ Result<void> makeFolders(const Stage& stage) {
     mode_t mode;
     FileOwner owner;
   };
-  for (const Row& row :
-       {Row{"/etc/mailzone", 0755, {}}, Row{"/run/mailzone", 0755, {"mailzone-dns", "pdns"}},
-        Row{kFolder, 02775, {"root", "mailzone"}}, Row{"/var/lib/mailzone-keys", 0750, {"mailzone-keys", "opendkim"}},
-        Row{"/etc/postfix/mailzone", 0755, {}}})
+  for (const Row& row : {Row{"/etc/mailzone", 0755, {}}, Row{"/run/mailzone", 0755, {"mailzone-dns", "pdns"}},
+                         Row{kFolder, 02775, {"root", "mailzone"}},
+                         Row{"/var/lib/mailzone-keys", 0750, {"mailzone-keys", "mailzone-keys"}},
+                         Row{kExport, 0750, {"mailzone-keys", "opendkim"}}, Row{"/etc/postfix/mailzone", 0755, {}}})
     if (auto made = makeFolder(row.path, row.mode, row.owner); !made) return made;
   for (const char* program : {"mailzone", "mailzone-backend", "mailzone-rotate"})
     if (auto done = exposeProgram(stage.layout.programs + "/" + program, std::string("/usr/local/bin/") + program);
@@ -110,6 +127,23 @@ Result<void> shareDatabase() {
                                  fmt::format("chown mailzone-keys:mailzone-keys {0}* && chmod 0600 {0}*", kSecrets)}})
     if (auto done = runTool(argv); !done) return pass(done);
   return {};
+}
+
+/// PowerDNS by Debian's unit, our drop-in and the shipped lines.
+Result<void> startPdns(Stage& stage) {
+  if (auto made = makeFolder("/etc/mailzone/pdns"); !made) return made;
+  auto config = shippedFile(stage, "backend/pdns/mailzone.conf", {});
+  if (!config) return pass(config);
+  *config +=
+      fmt::format("\nlocal-address={}\nsocket-dir=/run/pdns\nversion-string=anonymous\n", addressText("platform-dns"));
+  if (auto done = writeFile("/etc/mailzone/pdns/pdns.conf", *config, 0640, {"root", "pdns"}); !done) return done;
+  const auto unit =
+      loadUnit({"/lib/systemd/system/pdns.service", stage.layout.source + "/backend/systemd/pdns.service.conf"});
+  if (!unit) return pass(unit);
+  std::vector<std::string> argv = unit->execStart;
+  argv.emplace_back("--config-dir=/etc/mailzone/pdns");
+  if (auto done = startByUnit(stage, "pdns", *unit, argv); !done) return done;
+  return stage.supervisor->waitReady("pdns", kStartDeadline);
 }
 
 /// "{mta}" and the other roles -> addresses.
@@ -151,8 +185,12 @@ Result<std::string> plainSql(const Stage& stage, std::string_view statement) {
 
 Result<Platform> setUpPlatform(Stage& stage, const Setup& setup) {
   Platform platform;
-  platform.values = shippedValues(stage);
   if (auto made = makeFolders(stage); !made) return pass(made);
+  if (stage.database == Database::mysql)
+    if (auto done = startMariadb(stage); !done) return pass(done);
+  auto values = shippedValues(stage);
+  if (!values) return pass(values);
+  platform.values = std::move(*values);
   if (auto done = mailzone({"db", "migrate"}); !done) return pass(done);
   if (stage.database == Database::sqlite)
     if (auto done = shareDatabase(); !done) return pass(done);
@@ -166,21 +204,20 @@ Result<Platform> setUpPlatform(Stage& stage, const Setup& setup) {
     if (auto done = mailzone({"login", "add", login, "--tenant", tenant, "--password-file", "-"}, password + "\n");
         !done)
       return pass(done);
-    platform.passwords[login] = std::make_shared<const Secret>(password);
+    platform.passwords[login] = std::make_shared<const Secret>(std::string(password));
   }
   for (const std::string& domain : setup.customerDomains) {
     const auto document = json(mailzone({"domain", "show", domain}), "mailzone domain show");
     if (!document) return pass(document);
-    platform.returnPaths[domain] = document->value("token", std::string()) + ".rp." + std::string(kPlatform);
+    platform.returnPaths[domain] =
+        document->at("domain").value("token", std::string()) + ".rp." + std::string(kPlatform);
   }
   return platform;
 }
 
-Result<void> startPlatformDns(Stage& stage, const Platform& platform) {
-  static_cast<void>(platform);
-  const std::string source = stage.layout.source;
+Result<void> startPlatformDns(Stage& stage) {
   const auto start = [&](const std::string& name, const std::string& unitPath) -> Result<void> {
-    const auto unit = loadUnit({source + "/" + unitPath});
+    const auto unit = loadUnit({stage.layout.source + "/" + unitPath});
     if (!unit) return pass(unit);
     std::vector<std::string> argv = unit->execStart;
     argv[0] = "/usr/local/bin/" + name;
@@ -189,6 +226,62 @@ Result<void> startPlatformDns(Stage& stage, const Platform& platform) {
   if (auto done = start("mailzone-backend", "backend/systemd/mailzone-backend.service"); !done) return done;
   if (auto done = start("mailzone-rotate", "rotation/systemd/mailzone-rotate.service"); !done) return done;
   if (auto done = stage.supervisor->waitReady("mailzone-backend", kStartDeadline); !done) return done;
+  if (auto done = startPdns(stage); !done) return done;
+  return stage.supervisor->waitReady("mailzone-rotate", kStartDeadline);
+}
+
+Result<void> verifyCustomerDomains(Stage& stage, const Setup& setup, const WorldFaults& faults) {
+  std::vector<CustomerRecord> records;
+  for (const Setup::Record& record : setup.customerRecords)
+    records.push_back({record.owner, record.type, record.content});
+  for (const std::string& domain : setup.customerDomains) {
+    const auto document = json(mailzone({"domain", "show", domain}), "mailzone domain show");
+    if (!document) return pass(document);
+    const bool noBounce =
+        std::find(setup.withoutBounce.begin(), setup.withoutBounce.end(), domain) != setup.withoutBounce.end();
+    for (const Json& record : document->at("records")) {
+      const auto type = record.at("type").get<std::string>();
+      const auto name = record.at("name").get<std::string>();
+      const auto value = record.at("value").get<std::string>();
+      if (noBounce && name.starts_with("bounce.")) continue;
+      // As a registrar's form takes it: a name without final dot, a text without quotes.
+      records.push_back({name, type, type == "TXT" ? '"' + value + '"' : value + "."});
+    }
+  }
+  if (auto done = publishAtCustomers(stage, records, faults); !done) return done;
+  for (const std::string& domain : setup.customerDomains) {
+    std::string last;
+    const auto verified = waitFor("mailzone domain verify " + domain, kStartDeadline, [&] {
+      const auto outcome = mailzone({"domain", "verify", domain});
+      if (!outcome) last = describe(outcome.error());
+      return outcome.has_value();
+    });
+    if (!verified) return fail(Errc::temporary, domain, "could not be verified", last);
+  }
+  return {};
+}
+
+Result<void> waitForReplica(Stage& stage) {
+  static_cast<void>(stage);
+  return waitFor("the backend to be level with the database", std::chrono::seconds{10}, [] {
+    const auto document = json(mailzone({"status"}), "mailzone status");
+    return document && document->value("feed_waiting", -1) == 0;
+  });
+}
+
+void outliveCaches() {
+  std::this_thread::sleep_for(kResolverMaxTtl + std::chrono::milliseconds{500});
+}
+
+Result<void> waitForKeys(Stage& stage) {
+  std::string last;
+  const auto done = waitFor("an active key for every domain", std::chrono::seconds{60}, [&] {
+    const auto document = json(mailzone({"status"}), "mailzone status");
+    last = document ? document->dump() : describe(document.error());
+    return document && document->value("domains_without_active_key", -1) == 0;
+  });
+  if (!done) return fail(Errc::temporary, "mailzone status", "some domain has no active key", last);
+  static_cast<void>(stage);
   return {};
 }
 

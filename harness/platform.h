@@ -8,6 +8,7 @@
 
 #include "core/result.h"
 #include "core/secret.h"
+#include "harness/dns_world.h"
 #include "harness/scenario.h"
 #include "harness/stage.h"
 
@@ -22,14 +23,19 @@ struct Platform {
 
 inline constexpr const char* kConfig = "/etc/mailzone/mailzone.toml";
 
-/// Folders, settings, schema, and every command of `setup`. The database server runs.
+/// Folders, settings, the database server where one is wanted, schema, and every command of `setup`.
 [[nodiscard]] Result<Platform> setUpPlatform(Stage& stage, const Setup& setup);
-/// mailzone-backend, PowerDNS, mailzone-rotate, each by its unit.
-[[nodiscard]] Result<void> startPlatformDns(Stage& stage, const Platform& platform);
+/// mailzone-backend, PowerDNS and mailzone-rotate, each by its unit.
+[[nodiscard]] Result<void> startPlatformDns(Stage& stage);
 /// The customers set the records that `mailzone domain show` prints; `mailzone domain verify` finds them.
-[[nodiscard]] Result<void> verifyCustomerDomains(Stage& stage, const Setup& setup, bool reverseZoneLost);
+[[nodiscard]] Result<void> verifyCustomerDomains(Stage& stage, const Setup& setup, const WorldFaults& faults);
 /// Until every domain has an active key.
 [[nodiscard]] Result<void> waitForKeys(Stage& stage);
+
+/// Until the backend has taken over every change that is committed.
+[[nodiscard]] Result<void> waitForReplica(Stage& stage);
+/// As long as unbound may keep an answer (startResolver()).
+void outliveCaches();
 
 /// Runs `mailzone ARGUMENTS --config ... --json` and returns what it printed.
 [[nodiscard]] Result<std::string> mailzone(const std::vector<std::string>& arguments, std::string_view input = {});

@@ -104,14 +104,12 @@ std::string rentedDoors() {
 Result<void> startPlatformMta(Stage& stage, const TemplateValues& values) {
   if (auto made = makeFolder("/etc/postfix"); !made) return made;
   if (auto made = makeCertificate(); !made) return made;
-  if (values.empty()) {
-    const auto started =
-        startInstance(stage, "postfix",
-                      baseMainCf("postfix", std::string(kMailHost), addressText("mta")) + "mynetworks=192.0.2.80/32\n",
-                      std::string(kBaseMasterCf) + "25 inet n - n - - smtpd\n10025 inet n - n - - smtpd\n");
-    if (!started) return started;
-    return waitForPort(stage, "the platform's Postfix", addressText("mta"), doorPort("mx"));
-  }
+  const std::string engine = stage.database == Database::sqlite ? "sqlite" : "mysql";
+  for (const char* map : {"login_map.cf", "known_senders.cf", "foreign_only.cf"})
+    if (auto done = installShipped(stage, "rotation/signing/postfix/" + engine + "/" + map,
+                                   values.at("POSTFIX_MAPS") + "/" + map, values, 0640, {"root", "postfix"});
+        !done)
+      return done;
   const auto mainSnippet = shippedFile(stage, "rotation/signing/postfix/main.cf.snippet", values);
   const auto masterSnippet = shippedFile(stage, "rotation/signing/postfix/master.cf.snippet", values);
   if (!mainSnippet) return pass(mainSnippet);

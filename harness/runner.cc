@@ -137,6 +137,14 @@ void checkEvidence(const Stage& stage, Sent& sent) {
         return hop.by == kMailHost && hop.queueId == queueId;
       }))
     findings.push_back(fmt::format("no Received line by {} with id {}", kMailHost, queueId));
+  std::vector<std::string> signers;
+  for (const SignatureVerdict& signature : sent.verdict.signatures) signers.push_back(signature.domain);
+  std::sort(signers.begin(), signers.end());
+  std::vector<std::string> wanted = sent.scenario->signedBy;
+  std::sort(wanted.begin(), wanted.end());
+  if (!wanted.empty() && signers != wanted)
+    findings.push_back(
+        fmt::format("signed by {}, expected {}", fmt::join(signers, " and "), fmt::join(wanted, " and ")));
   const auto made = opendkimSigned(opendkim, queueId);
   for (const SignatureVerdict& signature : sent.verdict.signatures)
     if (std::find(made.begin(), made.end(), SignedBy{signature.domain, signature.selector}) == made.end())

@@ -111,6 +111,7 @@ Result<void> addMail(ScenarioSet& set, const std::string& file, const toml::tabl
   reader.text("body", row.body);
   reader.text("twin", row.twin);
   reader.text("cause", row.cause);
+  reader.texts("signed_by", row.signedBy);
   reader.flag("refused_here", row.refusedHere);
   reader.texts("headers", headers);
   reader.texts("expect", row.expect);
