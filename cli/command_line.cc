@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <stdexcept>
 
 namespace mailzone::cli {
 namespace {
@@ -13,6 +14,7 @@ struct Place {
   const Verb* verb = nullptr;
   std::string name;
   CLI::Option* option = nullptr;
+  bool present = false;  ///< of a flag
   std::vector<std::string> values;
 };
 
@@ -47,8 +49,7 @@ void addArgument(Parser& parser, CLI::App& command, const Verb& verb, const Arg&
   place.verb = &verb;
   place.name = arg.name;
   if (arg.isFlag()) {
-    place.option = command.add_flag_function(
-        arg.name, [](std::int64_t) {}, arg.help);
+    place.option = command.add_flag(arg.name, place.present, arg.help);
     return;
   }
   place.option = command.add_option(arg.name, place.values, arg.help);
@@ -122,6 +123,7 @@ Request requestOf(const Parser& parser, Request::Kind kind) {
   }
   for (const Place& place : parser.places) {
     if (place.verb != request.verb || place.option->count() == 0) continue;
+    if (place.values.empty() && !place.present) continue;  // --flag=false
     request.arguments.set(place.name, place.values.empty() ? place.option->results() : place.values);
   }
   return request;
@@ -146,6 +148,9 @@ tl::expected<Request, std::string> parseCommandLine(const std::vector<std::strin
     return requestOf(parser, Request::Kind::help);
   } catch (const CLI::ParseError& error) {
     return tl::unexpected<std::string>(std::string(error.what()) + "; " + helpHint(parser));
+  } catch (const std::invalid_argument&) {
+    // CLI11 2.1 reads `--flag=word` by std::stoll and lets its exception through.
+    return tl::unexpected<std::string>("a flag such as --if-not-exists takes no value; " + helpHint(parser));
   }
   if (parser.version) return requestOf(parser, Request::Kind::version);
   if (parser.settingsHelp) return requestOf(parser, Request::Kind::settingsHelp);

@@ -123,9 +123,8 @@ Result<Report> migrate(Context& context, const Arguments&) {
   }
   const auto applied = migrator.apply();
   if (!applied) return pass(applied);
+  if (auto done = migrator.grantRoles(accounts); !done) return pass(done);
   for (const tenantdb::RoleAccount& account : accounts) granted.push_back(account.user);
-  if (hasRoles) {
-  }
   std::string text = applied->empty()
                          ? fmt::format("the schema is at version {}: nothing to do\n", tenantdb::schemaVersion())
                          : "applied\n" + listOf(*applied);

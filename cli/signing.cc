@@ -2,6 +2,7 @@
 
 #include "cli/change.h"
 #include "rotation/key_store.h"
+#include "rotation/signing_check.h"
 #include "rotation/signing_export.h"
 
 namespace mailzone::cli {
@@ -39,6 +40,37 @@ Result<Report> exportSigning(Context& context, const Arguments& arguments) {
   return report;
 }
 
+Result<Report> checkSigning(Context&, const Arguments& arguments) {
+  const auto postfix = rotation::readPostfix(arguments.text("--postfix"));
+  if (!postfix) return pass(postfix);
+  const auto opendkim = rotation::readOpenDkim(arguments.text("--opendkim"));
+  if (!opendkim) return pass(opendkim);
+  const auto findings = rotation::checkSigning(*postfix, *opendkim);
+  Document list{Document::Array{}};
+  Report report;
+  for (const rotation::SigningFinding& finding : findings) {
+    list.push(Document::object()
+                  .set("severity", rotation::word(finding.severity))
+                  .set("rule", finding.rule)
+                  .set("place", finding.place)
+                  .set("setting", finding.setting)
+                  .set("value", finding.value)
+                  .set("why", finding.why)
+                  .set("remedy", finding.remedy));
+    report.text +=
+        fmt::format("{} {} {}: {} = \"{}\"\n  {}\n  write: {}\n", rotation::word(finding.severity), finding.place,
+                    finding.rule, finding.setting, finding.value, finding.why, finding.remedy);
+  }
+  report.status = findings.empty() ? 0 : 1;
+  report.text += findings.empty() ? std::string("nothing lets one tenant speak for another\n")
+                                  : fmt::format("{} finding{}\n", findings.size(), findings.size() == 1 ? "" : "s");
+  report.document = documentOf("signing-check")
+                        .set("ok", findings.empty())
+                        .set("count", static_cast<std::int64_t>(findings.size()))
+                        .set("findings", std::move(list));
+  return report;
+}
+
 }  // namespace
 
 std::vector<Verb> signingVerbs() {
@@ -48,6 +80,14 @@ std::vector<Verb> signingVerbs() {
            {option("--to", "DIR", "The folder; default rotation.export_path.")},
            false,
            exportSigning,
+           ""},
+          {"signing",
+           "check",
+           "Reads a live Postfix and OpenDKIM configuration and names what in it lets one tenant speak for another.",
+           {option("--postfix", "DIR", "Postfix's folder, as /etc/postfix.").needed(),
+            option("--opendkim", "FILE", "OpenDKIM's file, as /etc/opendkim.conf.").needed()},
+           false,
+           checkSigning,
            ""}};
 }
 
