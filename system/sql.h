@@ -51,7 +51,8 @@ class Connection {
 
   /// One statement with `?` placeholders, prepared (and kept) on the server.
   [[nodiscard]] virtual Result<Outcome> execute(std::string_view statement, std::span<const Value> values = {}) = 0;
-  /// Rows are streamed: `onRow` is called for each as it arrives; false stops early. No other statement within it.
+  /// Rows are streamed: `onRow` is called for each as it arrives; false stops early. No other statement within it. Name
+  /// the columns: a `SELECT *` kept while a column is added leaves libmariadb's connection unusable (its error 2057).
   [[nodiscard]] virtual Result<void> query(std::string_view statement, std::span<const Value> values,
                                            const std::function<bool(const Row&)>& onRow) = 0;
   /// A script of several statements as written in a migration file (MySQL: `DELIMITER` lines are understood).

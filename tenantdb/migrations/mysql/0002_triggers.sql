@@ -4,7 +4,9 @@
 -- application (error 1449). Messages are the same as those of SQLite. A trigger must not write the table that it fires
 -- for, so what a move changes in the domain's own row is set in NEW.
 --
--- Checks read with LOCK IN SHARE MODE where another writer may be inserting what they look for: a snapshot would miss it.
+-- Whatever a trigger reads, InnoDB reads with shared locks, as part of the writer's statement; under REPEATABLE READ also
+-- the gap where nothing was found. So what a plain INSERT of a tenant reads is never where another one writes: two open
+-- transactions that insert tenants do not wait for each other at any level.
 DELIMITER //
 
 CREATE DEFINER = 'mailzone_definer'@'localhost' PROCEDURE refuse (IN message VARCHAR(128) CHARACTER SET utf8mb4)
@@ -193,7 +195,7 @@ BEGIN
   END IF;
   IF EXISTS (
     SELECT 1 FROM static_record r WHERE r.owner = new_owner AND r.zone_id = of_zone AND r.id <> of_id
-      AND (r.type = 'CNAME' OR new_type = 'CNAME') LOCK IN SHARE MODE) THEN
+      AND (r.type = 'CNAME' OR new_type = 'CNAME')) THEN
     CALL refuse('a CNAME stands alone at its owner');
   END IF;
   IF zone_kind <> 'hosted' THEN
@@ -476,7 +478,7 @@ BEGIN
     IF EXISTS (
       SELECT 1 FROM text_position p STRAIGHT_JOIN domain d ON d.name = substr(new_name, p.n)
       WHERE p.n <= length(new_name) AND (p.n = 1 OR substr(new_name, p.n - 1, 1) = '.')
-        AND d.id <> of_id AND NOT (d.tenant_id <=> of_tenant) LOCK IN SHARE MODE)
+        AND d.id <> of_id AND NOT (d.tenant_id <=> of_tenant))
       OR (of_tenant IS NOT NULL AND EXISTS (
       SELECT 1 FROM text_position p STRAIGHT_JOIN zone z ON z.name = substr(new_name, p.n)
       WHERE p.n <= length(new_name) AND (p.n = 1 OR substr(new_name, p.n - 1, 1) = '.') AND z.kind <> 'hosted')) THEN
@@ -485,8 +487,7 @@ BEGIN
     -- Above another's name.
     IF EXISTS (
       SELECT 1 FROM name_suffix s JOIN domain d ON d.id = s.entity_id
-      WHERE s.suffix = new_name AND s.entity = 'domain' AND d.id <> of_id AND NOT (d.tenant_id <=> of_tenant)
-      LOCK IN SHARE MODE) THEN
+      WHERE s.suffix = new_name AND s.entity = 'domain' AND d.id <> of_id AND NOT (d.tenant_id <=> of_tenant)) THEN
       CALL refuse('the name is above a name of another tenant or of the platform');
     END IF;
   END IF;
@@ -495,8 +496,9 @@ BEGIN
     WHERE s.suffix = new_name AND s.entity IN ('zone', 'static_record', 'ip_address', 'mail_exchanger')) THEN
     CALL refuse('a record, host or zone of the platform has this name or lies below it');
   END IF;
-  IF EXISTS (SELECT 1 FROM envelope_domain e WHERE e.name = new_name AND e.domain_id <> of_id) THEN
-    CALL refuse('another row''s mail has this name as its envelope');
+  IF new_name LIKE 'bounce.%' AND EXISTS (
+    SELECT 1 FROM domain d WHERE d.name = substr(new_name, 8) AND d.bounce_verified_at IS NOT NULL AND d.id <> of_id) THEN
+    CALL refuse('another domain''s bounces come to this name');
   END IF;
   -- What departed goes to nobody else; as long as it answers, neither does what is above or below it.
   IF EXISTS (SELECT 1 FROM departed d WHERE d.name = new_name AND NOT (d.tenant_id <=> of_tenant)) THEN
@@ -575,8 +577,8 @@ BEGIN
     INSERT INTO envelope_domain (name, domain_id, author)
     SELECT 'common', NEW.id, NEW.name FROM platform p
     WHERE p.id = NEW.platform_id AND NOT EXISTS (SELECT 1 FROM envelope_domain e WHERE e.name = 'common');
-  ELSE
-    CALL envelope_refresh(NEW.id);
+  ELSEIF NEW.kind = 'subdomain' THEN
+    INSERT INTO envelope_domain (name, domain_id, author) VALUES (NEW.name, NEW.id, NEW.name);
   END IF;
   CALL domain_feed(NEW.id);
 END //
@@ -800,13 +802,16 @@ SQL SECURITY DEFINER MODIFIES SQL DATA
 BEGIN
   DECLARE head BIGINT;
   DECLARE moved BIGINT DEFAULT 0;
+  DECLARE waiting BIGINT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     ROLLBACK;
     RESIGNAL;
   END;
-  -- Most calls find nothing: look before locking.
-  IF EXISTS (SELECT 1 FROM feed_inbox) THEN
+  -- Most calls find nothing: look before locking. By SELECT ... INTO: the same in IF EXISTS (...) would be a locking read
+  -- and wait for the writer of the first row.
+  SELECT max(id) INTO waiting FROM feed_inbox;
+  IF waiting IS NOT NULL THEN
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     START TRANSACTION;
     SELECT seq INTO head FROM feed_head WHERE one = 1 FOR UPDATE;

@@ -374,8 +374,9 @@ BEGIN
   WHERE NEW.tenant_id IS NOT NULL AND EXISTS (
     SELECT 1 FROM name_suffix s
     WHERE s.suffix = NEW.name AND s.entity IN ('zone', 'static_record', 'ip_address', 'mail_exchanger'));
-  SELECT RAISE(ABORT, 'another row''s mail has this name as its envelope')
-  WHERE EXISTS (SELECT 1 FROM envelope_domain e WHERE e.name = NEW.name AND e.domain_id <> NEW.id);
+  SELECT RAISE(ABORT, 'another domain''s bounces come to this name')
+  WHERE NEW.name GLOB 'bounce.*' AND EXISTS (
+    SELECT 1 FROM domain d WHERE d.name = substr(NEW.name, 8) AND d.bounce_verified_at IS NOT NULL AND d.id <> NEW.id);
   -- What departed goes to nobody else; as long as it answers, neither does what is above or below it.
   SELECT RAISE(ABORT, 'the name departed from another tenant: it goes to nobody else')
   WHERE EXISTS (SELECT 1 FROM departed d WHERE d.name = NEW.name AND d.tenant_id IS NOT NEW.tenant_id);
@@ -419,8 +420,8 @@ CREATE TRIGGER domain_after_insert AFTER INSERT ON domain
 BEGIN
   INSERT INTO suffix_refresh (name, entity, entity_id)
   SELECT NEW.name, 'domain', NEW.id WHERE NEW.kind IN ('delegated', 'hosted', 'platform');
-  INSERT INTO envelope_refresh (domain_id) VALUES (NEW.id);
-  INSERT INTO envelope_domain (name, domain_id, author) SELECT NEW.name, NEW.id, NEW.name WHERE NEW.kind = 'platform';
+  INSERT INTO envelope_domain (name, domain_id, author)
+  SELECT NEW.name, NEW.id, NEW.name WHERE NEW.kind IN ('platform', 'subdomain');
   INSERT INTO envelope_domain (name, domain_id, author)
   SELECT 'common', NEW.id, NEW.name
   WHERE NEW.kind = 'common' AND NOT EXISTS (SELECT 1 FROM envelope_domain e WHERE e.name = 'common');
