@@ -128,6 +128,18 @@ class Check {
     add(table, fmt::format("id {}", id), error.value, error.rule, error.remedy);
   }
 
+  /// An Error of a row that the platform's context left out: its rule begins with "TABLE ID, column" (Columns::note).
+  void addPart(const Error& error) {
+    const auto blank = error.rule.find(' ');
+    const auto comma = error.rule.find(',');
+    if (comma == std::string::npos || blank > comma) {
+      add("platform", "", error.value, error.rule, error.remedy);
+      return;
+    }
+    add(error.rule.substr(0, blank), "id " + error.rule.substr(blank + 1, comma - blank - 1), error.value, error.rule,
+        error.remedy);
+  }
+
   /// Every row as the backend reads it.
   Result<void> readRows() {
     PublicStore store(connection_);
@@ -140,7 +152,7 @@ class Check {
         if (context.error().code != Errc::invalidInput) return pass(context);
         add("platform", raw(id), context.error());
       }
-      for (const auto& error : bad) add("platform", raw(id), error);
+      for (const auto& error : bad) addPart(error);
       auto read = store.eachDomain(id, [&](const RowOf<DomainId, Domain>& row) {
         if (!row.value) add("domain", raw(row.id), row.value.error());
       });
