@@ -4,6 +4,7 @@
 #include <array>
 
 #include "backend/methods/methods.h"
+#include "system/log.h"
 
 namespace mailzone::backend {
 namespace {
@@ -37,6 +38,7 @@ void appendCannotTell(std::string& out, const Error& error) {
 
 void Dispatcher::onLine(std::string_view line, std::string& out) {
   const auto refuse = [&, start = out.size()](const Error& error) {
+    log::debug("not answered", {{"method", request_.method()}, {"error", error}});
     out.resize(start);
     appendCannotTell(out, error);
   };

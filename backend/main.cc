@@ -158,10 +158,10 @@ int runWith(const Options& options) {
   const std::function<void()> onTick = [&] {
     // PowerDNS does not start against a backend that cannot tell its zones: READY only with a filled replica.
     if (!told && slot.get()->ready()) {
-      told = true;
+      const auto done = notifySupervisor("READY=1");
+      told = done || done.error().code != Errc::temporary;
       log::info("serving", {{"socket", settings->backend.socket}});
-      if (auto done = notifySupervisor("READY=1"); !done)
-        log::warn("cannot tell the supervisor", {{"error", done.error()}});
+      if (!done) log::warn("cannot tell the supervisor", {{"error", done.error()}});
     }
     (void)notifySupervisor("WATCHDOG=1");
   };

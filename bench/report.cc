@@ -68,20 +68,25 @@ int report(const std::string& name, const std::vector<Row>& rows, const Options&
     const double ours = median(row.ours);
     const auto [low, high] = std::minmax_element(row.ours.begin(), row.ours.end());
     const double spread = ours == 0 ? 0 : (*high - *low) / ours;
-    const std::optional<double> ratio = row.peer ? std::optional(ours / *row.peer) : std::nullopt;
-    const double judged = row.targetOnRatio && ratio ? *ratio : ours;
+    const double ratio = row.peer ? ours / *row.peer : 0;
+    const double judged = row.targetOnRatio ? ratio : ours;
     const bool ok = row.higherIsBetter ? judged >= row.target : judged <= row.target;
     allOk = allOk && ok;
     fmt::print("{:<24} {:>12.1f} {:<6} {:>10} {:>12} {:>5} {:>7.0f}%  {}\n", row.metric, ours, row.unit,
                row.peer ? fmt::format("{:.1f}", *row.peer) : "-",
                fmt::format("{} {:g}", row.higherIsBetter ? ">=" : "<=", row.target), row.ours.size(), spread * 100,
                ok ? "yes" : "no");
+    ordered_json peer, ratioOrNull;
+    if (row.peer) {
+      peer = *row.peer;
+      ratioOrNull = ratio;
+    }
     document["rows"].push_back({{"metric", row.metric},
                                 {"unit", row.unit},
                                 {"better", row.higherIsBetter ? "higher" : "lower"},
                                 {"ours", ours},
-                                {"peer", row.peer ? ordered_json(*row.peer) : ordered_json()},
-                                {"ratio", ratio ? ordered_json(*ratio) : ordered_json()},
+                                {"peer", peer},
+                                {"ratio", ratioOrNull},
                                 {"target", row.target},
                                 {"target_on", row.targetOnRatio ? "ratio" : "ours"},
                                 {"runs", row.ours.size()},

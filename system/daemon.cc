@@ -26,11 +26,15 @@ Result<void> notifySupervisor(std::string_view state) {
   if (*path == '@') address.sun_path[0] = '\0';  // the abstract name space of Linux
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(Errc::io, path, std::strerror(errno));
-  const auto sent = ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
+  // Never waits: a supervisor that does not read must not stop the one it supervises.
+  const auto sent = ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                              static_cast<const sockaddr*>(static_cast<const void*>(&address)),
                              static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
   const int error = errno;
   ::close(fd);
+  if (sent < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
+    return fail(Errc::temporary, path, "the supervisor does not read its socket", "it is told again");
+  }
   if (sent < 0) return fail(Errc::io, path, std::strerror(error), "the supervisor closed its socket");
   return {};
 }
