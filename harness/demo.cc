@@ -121,7 +121,7 @@ Result<void> Run::daemons() {
   if (auto done = startPlatformMta(stage_, platform->values); !done) return done;
   progress_.say("Postfix and Dovecot's password check");
   if (auto done = verifyCustomerDomains(stage_, scenarios_.setup, faults); !done) return done;
-  if (auto done = waitForKeys(stage_); !done) return done;
+  if (auto done = waitForKeys(stage_, *platform); !done) return done;
   progress_.say("customers' domains verified, every domain has its key");
   if (auto done = startSigner(stage_, platform->values); !done) return done;
   if (auto done = startCrippledSigners(stage_, platform->values); !done) return done;

@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 constexpr const char* kFolder = "/var/lib/mailzone";
 constexpr const char* kDatabase = "/var/lib/mailzone/mailzone.db";
 constexpr const char* kSecrets = "/var/lib/mailzone-keys/secrets.db";
-constexpr const char* kExport = "/var/lib/mailzone-signing";  // entered by OpenDKIM, as the keys' folder is not
+constexpr const char* kExport = "/var/lib/mailzone-keys/export";
 
 std::string settingsText(const Stage& stage) {
   std::string text = "[database]\n";
@@ -33,10 +33,11 @@ std::string settingsText(const Stage& stage) {
           "roles.{0}.user = \"mailzone_{0}\"\nroles.{0}.password_file = \"/etc/mailzone/passwords/{0}\"\n", role);
   }
   text += "[rotation]\nspare_keys = 4\npoll_ms = 200\n";
-  if (stage.database == Database::sqlite)
-    text += fmt::format(
-        "export_path = \"{}\"\nexport_group = \"opendkim\"\nopendkim_pid_file = \"/run/opendkim/opendkim.pid\"\n",
-        kExport);
+  // OpenDKIM reads the keys from the view where there is a server; the authors of return paths from the export always.
+  text += fmt::format(
+      "export_path = \"{}\"\nexport_group = \"opendkim\"\nexport_keys = {}\n"
+      "opendkim_pid_file = \"/run/opendkim/opendkim.pid\"\n",
+      kExport, stage.database == Database::sqlite);
   text += fmt::format("[backend]\npoll_ms = 100\n[resolver]\nservers = [\"{}\"]\ntimeout_ms = 3000\n",
                       addressText("resolver"));
   return text;
@@ -45,11 +46,10 @@ std::string settingsText(const Stage& stage) {
 /// What stands in the shipped files that speak to the database.
 Result<void> addDatabaseValues(const Stage& stage, TemplateValues& values) {
   values["DATABASE_PATH"] = kDatabase;
-  values["AUTHORS_FOLDER"] = values["AUTHORS_TABLE"] = "";
+  values["AUTHORS_FOLDER"] = fmt::format("{}/current/authors", kExport);
   if (stage.database == Database::sqlite) {
     values["MAP_TYPE"] = "sqlite";
     values["KEY_TABLE"] = fmt::format("file:{}/current/keytable", kExport);
-    values["AUTHORS_FOLDER"] = fmt::format("{}/current/authors", kExport);
     return {};
   }
   const auto mta = readFile("/etc/mailzone/passwords/mta");
@@ -64,10 +64,9 @@ Result<void> addDatabaseValues(const Stage& stage, TemplateValues& values) {
   values["DB_NAME"] = "mailzone";
   values["MTA_USER"] = "mailzone_mta";
   values["MTA_PASSWORD"] = line(*mta);
-  const std::string server =
-      fmt::format("dsn:mysql://mailzone_sign:{}@{}+127.0.0.1/mailzone/", line(*sign), kMariadbPort);
-  values["KEY_TABLE"] = server + "table=signing?keycol=name?datacol=d,selector,pem";
-  values["AUTHORS_TABLE"] = server + "table=signing_author?keycol=name?datacol=author";
+  values["KEY_TABLE"] =
+      fmt::format("dsn:mysql://mailzone_sign:{}@{}+127.0.0.1/mailzone/table=signing?keycol=name?datacol=d,selector,pem",
+                  line(*sign), kMariadbPort);
   return {};
 }
 
@@ -106,10 +105,10 @@ Result<void> makeFolders(const Stage& stage) {
     mode_t mode;
     FileOwner owner;
   };
-  for (const Row& row : {Row{"/etc/mailzone", 0755, {}}, Row{"/run/mailzone", 0755, {"mailzone-dns", "pdns"}},
-                         Row{kFolder, 02775, {"root", "mailzone"}},
-                         Row{"/var/lib/mailzone-keys", 0750, {"mailzone-keys", "mailzone-keys"}},
-                         Row{kExport, 0750, {"mailzone-keys", "opendkim"}}, Row{"/etc/postfix/mailzone", 0755, {}}})
+  for (const Row& row :
+       {Row{"/etc/mailzone", 0755, {}}, Row{"/run/mailzone", 0755, {"mailzone-dns", "pdns"}},
+        Row{kFolder, 02775, {"root", "mailzone"}}, Row{"/var/lib/mailzone-keys", 0750, {"mailzone-keys", "opendkim"}},
+        Row{"/etc/postfix/mailzone", 0755, {}}})
     if (auto made = makeFolder(row.path, row.mode, row.owner); !made) return made;
   for (const char* program : {"mailzone", "mailzone-backend", "mailzone-rotate"})
     if (auto done = exposeProgram(stage.layout.programs + "/" + program, std::string("/usr/local/bin/") + program);
@@ -273,7 +272,7 @@ void outliveCaches() {
   std::this_thread::sleep_for(kResolverMaxTtl + std::chrono::milliseconds{500});
 }
 
-Result<void> waitForKeys(Stage& stage) {
+Result<void> waitForKeys(Stage& stage, const Platform& platform) {
   std::string last;
   const auto done = waitFor("an active key for every domain", std::chrono::seconds{60}, [&] {
     const auto document = json(mailzone({"status"}), "mailzone status");
@@ -281,8 +280,16 @@ Result<void> waitForKeys(Stage& stage) {
     return document && document->value("domains_without_active_key", -1) == 0;
   });
   if (!done) return fail(Errc::temporary, "mailzone status", "some domain has no active key", last);
-  static_cast<void>(stage);
-  return {};
+  // The export follows within a round of mailzone-rotate; a signer that starts before would start with less.
+  return waitFor("the signing export to hold every customer's domain", kStartDeadline, [&] {
+    const std::string keys = readFile(std::string(kExport) + "/current/keytable").value_or("");
+    return std::all_of(platform.returnPaths.begin(), platform.returnPaths.end(), [&](const auto& row) {
+      const auto& [domain, returnPath] = row;
+      const bool author = readFile(fmt::format("{}/current/authors/{}", kExport, returnPath)).has_value();
+      const bool key = keys.find(fmt::format("{} {}:", returnPath, domain)) != std::string::npos;
+      return author && (key || stage.database == Database::mysql);
+    });
+  });
 }
 
 }  // namespace mailzone::harness

@@ -29,8 +29,8 @@ inline constexpr const char* kConfig = "/etc/mailzone/mailzone.toml";
 [[nodiscard]] Result<void> startPlatformDns(Stage& stage);
 /// The customers set the records that `mailzone domain show` prints; `mailzone domain verify` finds them.
 [[nodiscard]] Result<void> verifyCustomerDomains(Stage& stage, const Setup& setup, const WorldFaults& faults);
-/// Until every domain has an active key.
-[[nodiscard]] Result<void> waitForKeys(Stage& stage);
+/// Until every domain has an active key, and the signing export holds them.
+[[nodiscard]] Result<void> waitForKeys(Stage& stage, const Platform& platform);
 
 /// Until the backend has taken over every change that is committed.
 [[nodiscard]] Result<void> waitForReplica(Stage& stage);
