@@ -16,30 +16,23 @@ constexpr std::array<Breakage, 7> kBreakages{{
      .rows = "t1-*"},
     {.name = "body",
      .what = "the relay appends to the body of every mail",
-     .sql = "",
      .rows = "*marketing",
      .relayChangesBodies = true},
     {.name = "spf",
-     .what = "a static record v=spf1 -all stands at t1.shop.example",
-     .sql = "INSERT INTO static_record (zone_id, owner, type, content) SELECT id, 't1.shop.example', 'TXT', "
-            "'\"v=spf1 -all\"' FROM zone WHERE name = 'shop.example'",
+     .what = "the platform's streams leave by a pool that has no address",
+     .sql = "INSERT INTO ip_pool (platform_id, name) SELECT id, 'elsewhere' FROM platform; UPDATE stream SET pool_id = "
+            "(SELECT id FROM ip_pool WHERE name = 'elsewhere') WHERE pool_id IS NOT NULL",
      .rows = "t1-*"},
     {.name = "ptr",
      .what = "the delegation of the platform's reverse zone is gone",
-     .sql = "",
      .rows = "t1-webapp",
      .reverseZoneLost = true},
     {.name = "dmarc",
-     .what = "a static record without a policy stands at _dmarc.t1.shop.example",
-     .sql = "INSERT INTO static_record (zone_id, owner, type, content) SELECT id, '_dmarc.t1.shop.example', 'TXT', "
-            "'\"v=DMARC1 p=quarantine\"' FROM zone WHERE name = 'shop.example'",
-     .rows = "t1-*"},
-    {.name = "backend",
-     .what = "mailzone-backend is stopped",
-     .sql = "",
-     .rows = "t1-webapp",
-     .kill = "mailzone-backend"},
-    {.name = "signer", .what = "OpenDKIM is stopped", .sql = "", .rows = "t1-webapp", .kill = "opendkim"},
+     .what = "custom.example has no _dmarc record at its own DNS",
+     .rows = "custom-*",
+     .customerWithoutDmarc = true},
+    {.name = "backend", .what = "mailzone-backend is stopped", .rows = "t1-webapp", .kill = "mailzone-backend"},
+    {.name = "signer", .what = "OpenDKIM is stopped", .rows = "t1-webapp", .kill = "opendkim"},
 }};
 
 }  // namespace

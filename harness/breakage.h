@@ -19,6 +19,7 @@ struct Breakage {
   std::string_view rows = {};  ///< which rows can show it; the others are not run
   bool relayChangesBodies = false;
   bool reverseZoneLost = false;
+  bool customerWithoutDmarc = false;
   std::string_view kill = {};  ///< a process that is stopped before the mails; "" for none
 };
 

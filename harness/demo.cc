@@ -106,7 +106,8 @@ Result<void> Run::ground() {
 }
 
 Result<void> Run::daemons() {
-  const WorldFaults faults{.platformReverseZoneLost = breakage_.reverseZoneLost};
+  const WorldFaults faults{.platformReverseZoneLost = breakage_.reverseZoneLost,
+                           .customerWithoutDmarc = breakage_.customerWithoutDmarc};
   if (auto done = startCustomerDns(stage_, faults); !done) return done;
   if (auto done = startResolver(stage_); !done) return done;
   if (auto done = startRelay(stage_, breakage_.relayChangesBodies); !done) return done;

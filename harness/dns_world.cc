@@ -65,10 +65,12 @@ std::map<std::string, std::string> worldZones(const std::vector<CustomerRecord>&
       addressText("relay"));
   zones["receiver.example"] +=
       fmt::format("receiver.example. MX 10 mx.receiver.example.\nmx.receiver.example. A {}\n", addressText("receiver"));
-  for (const CustomerRecord& record : records)
+  for (const CustomerRecord& record : records) {
+    if (faults.customerWithoutDmarc && record.owner == "_dmarc.custom.example") continue;
     for (const std::string_view domain : kDomains)
       if (record.owner == domain || record.owner.ends_with("." + std::string(domain)))
         zones[std::string(domain)] += fmt::format("{}. {} {}\n", record.owner, record.type, record.content);
+  }
   return zones;
 }
 

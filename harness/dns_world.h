@@ -23,6 +23,7 @@ struct CustomerRecord {
 /// What can be made wrong about the world by `--break` (nothing by default).
 struct WorldFaults {
   bool platformReverseZoneLost = false;  ///< the delegation of the platform's reverse zone is gone
+  bool customerWithoutDmarc = false;     ///< custom.example sets no _dmarc record
 };
 
 [[nodiscard]] Result<void> startCustomerDns(Stage& stage, const WorldFaults& faults = {});
