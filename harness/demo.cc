@@ -1,12 +1,15 @@
 #include "harness/demo.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -58,11 +61,16 @@ std::vector<std::string> loopbackAddresses() {
   return addresses;
 }
 
+/// What the person outside gave us, opened before their file system is hidden.
+struct Outside {
+  int jsonFile = -1;
+};
+
 /// Everything within the namespaces, in the order in which one thing needs another.
 class Run {
  public:
-  Run(const DemoOptions& options, ScenarioSet scenarios, Breakage breakage)
-      : options_(options), scenarios_(std::move(scenarios)), breakage_(breakage) {
+  Run(const DemoOptions& options, ScenarioSet scenarios, Breakage breakage, Outside outside)
+      : options_(options), scenarios_(std::move(scenarios)), breakage_(breakage), outside_(outside) {
     stage_.layout = options.layout;
     stage_.database = options.database;
   }
@@ -78,6 +86,8 @@ class Run {
   const DemoOptions& options_;
   ScenarioSet scenarios_;
   Breakage breakage_;
+  Outside outside_;
+  pid_t outerPid_ = 0;
   Stage stage_;
   Progress progress_;
   SystemClock clock_;
@@ -87,7 +97,7 @@ class Run {
 };
 
 Result<void> Run::ground() {
-  const pid_t outside = outerPid();
+  outerPid_ = outerPid();
   if (auto done = makeFilesPrivate({options_.layout.source, options_.layout.programs, options_.layout.work}); !done)
     return done;
   if (auto done = setUpLoopback(loopbackAddresses()); !done) return done;
@@ -101,7 +111,7 @@ Result<void> Run::ground() {
   if (!syslog) return pass(syslog);
   stage_.syslog = std::move(*syslog);
   stage_.supervisor = std::make_unique<Supervisor>(stage_.layout.logs(), "/run/mailzone-harness");
-  progress_.say(fmt::format("private namespaces (process {} outside)", outside));
+  progress_.say(fmt::format("private namespaces (process {} outside)", outerPid_));
   return {};
 }
 
@@ -128,6 +138,7 @@ Result<void> Run::daemons() {
   if (auto done = startCrippledSigners(stage_, platform->values); !done) return done;
   progress_.say("OpenDKIM, and two crippled ones for the forgeries");
   runner_.passwords = platform->passwords;
+  if (!breakage_.name.empty()) runner_.deadline = std::chrono::seconds{8};  // long enough for a refusal for good
   runner_.returnPaths = platform->returnPaths;
   return {};
 }
@@ -166,6 +177,8 @@ Result<std::vector<Verdict>> Run::mails() {
     if (selected(row.name, options_.only)) rows.push_back(row);
   if (rows.empty()) return fail(Errc::invalidInput, "--only", "selects no row");
   progress_.say(fmt::format("sending {} mails", rows.size()));
+  runner_.onFreshTenant = [this](const std::string& slug) { return insertTenant(stage_, slug); };
+  runner_.say = [this](const std::string& text) { progress_.say(text); };
   return runScenarios(stage_, rows, *receiver_, clock_, runner_);
 }
 
@@ -177,11 +190,13 @@ Result<void> Run::report(const std::vector<Verdict>& verdicts) const {
     fmt::print("{}", verdictTable(verdicts));
   std::fflush(stdout);
   std::ofstream(stage_.layout.work + "/verdicts.json") << document;
-  if (options_.jsonFile.empty()) return {};
-  std::ofstream file(options_.jsonFile);
-  file << document;
-  file.close();
-  if (!file) return fail(Errc::io, options_.jsonFile, "cannot be written");
+  for (std::string_view rest = document; outside_.jsonFile >= 0 && !rest.empty();) {
+    const ssize_t written = ::write(outside_.jsonFile, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0)
+      return fail(Errc::io, options_.jsonFile, "cannot be written: " + std::string(std::strerror(errno)));
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
   return {};
 }
 
@@ -194,7 +209,7 @@ Result<bool> Run::perform() {
   progress_.say("verdicts");
   if (auto done = report(*verdicts); !done) return pass(done);
   const bool ok = std::all_of(verdicts->begin(), verdicts->end(), isOk);
-  if (options_.keep) keepRunning(stage_);
+  if (options_.keep) keepRunning(stage_, *receiver_, outerPid_);
   return ok;
 }
 
@@ -204,8 +219,9 @@ int say(const Error& error, int status) {
 }
 
 /// Within the namespaces: everything is torn down before the status is returned.
-int inner(const DemoOptions& options, const ScenarioSet& scenarios, const Breakage& breakage) {
-  auto run = std::make_unique<Run>(options, scenarios, breakage);
+int inner(const DemoOptions& options, const ScenarioSet& scenarios, const Breakage& breakage, Outside outside) {
+  ::signal(SIGINT, SIG_DFL);
+  auto run = std::make_unique<Run>(options, scenarios, breakage, outside);
   const auto ok = run->perform();
   if (!ok) return say(ok.error(), ok.error().code == Errc::settings ? 78 : 69);
   return *ok ? 0 : 1;
@@ -237,11 +253,17 @@ int runDemo(const DemoOptions& wanted) {
   if (!scenarios) return say(scenarios.error(), 78);
   const auto lock = RunLock::take();
   if (!lock) return say(lock.error(), 75);
+  Outside outside;
+  if (!options.jsonFile.empty()) {
+    outside.jsonFile = ::open(options.jsonFile.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (outside.jsonFile < 0) return say({Errc::io, options.jsonFile, std::strerror(errno), "choose another file"}, 2);
+  }
   const auto work = makeWorkFolder();
   if (!work) return say(work.error(), 69);
   options.layout.work = *work;
   fmt::print(stderr, "logs and mails: {}\n", *work);
-  const auto status = runInNamespaces("mx1.shop.example", [&] { return inner(options, *scenarios, breakage); });
+  const auto status =
+      runInNamespaces("mx1.shop.example", [&] { return inner(options, *scenarios, breakage, outside); });
   if (!status) return say(status.error(), 69);
   if (*status == 0) {
     std::error_code ignored;

@@ -8,6 +8,7 @@
 
 #include "harness/demo.h"
 #include "harness/receive.h"
+#include "harness/send.h"
 
 namespace {
 
@@ -50,12 +51,21 @@ int runCommand(int argc, char** argv) {
   receive->add_option("--resolver", receiving.resolver.servers, "ADDRESS[@PORT]; default: those of /etc/resolv.conf");
   receive->add_option("--domain", receiving.receiver.recipientDomains, "take mail for these only; default: for all");
   receive->add_flag("!--not-bulk", receiving.receiver.profile.bulk, "judge as a sender of few mails");
+  SendOptions sending;
+  CLI::App* send = app.add_subcommand("send", "within a kept demo: one mail by a door of the platform's MTA");
+  send->add_option("--door", sending.door, "webapp, submission, marketing, submission-unchecked, submission-naive, mx");
+  send->add_option("--login", sending.login, "t1, t2 or t3, at the doors that want one");
+  send->add_option("--from", sending.from, "address in From:")->required();
+  send->add_option("--envelope", sending.envelope, "MAIL FROM; default: that of From:");
+  send->add_option("--to", sending.to, "recipient");
+  send->add_option("--stream", sending.stream, "webapp, mailbox or marketing; default: the door's");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? 0 : 2;
   }
+  if (send->parsed()) return runSend(sending);
   if (receive->parsed()) {
     const auto parsed = mailzone::IpAddress::parse(address);
     if (!parsed) {

@@ -37,6 +37,10 @@ inline constexpr const char* kConfig = "/etc/mailzone/mailzone.toml";
 /// As long as unbound may keep an answer (startResolver()).
 void outliveCaches();
 
+/// The one statement of the SQL contract, by the stock client. Returns when the tenant's mail would be signed with its
+/// own key, with a sentence of how long DNS and key took. Nothing is restarted or reloaded.
+[[nodiscard]] Result<std::string> insertTenant(Stage& stage, const std::string& slug);
+
 /// Runs `mailzone ARGUMENTS --config ... --json` and returns what it printed.
 [[nodiscard]] Result<std::string> mailzone(const std::vector<std::string>& arguments, std::string_view input = {});
 /// One statement by the stock client, as the platform's own application would send it.

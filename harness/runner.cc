@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "harness/log_evidence.h"
 #include "harness/message_builder.h"
@@ -65,7 +66,32 @@ Result<SubmissionOutcome> handOver(const Sent& sent, const Clock& clock, const R
   return submit(endpoint, mail);
 }
 
+/// A signer that is just reading its tables again answers 451, and an application tries again.
+constexpr std::chrono::seconds kFreshTenantPatience{5};
+
+Result<SubmissionOutcome> handOverPatiently(const Sent& sent, const Clock& clock, const RunnerOptions& options) {
+  const auto deadline = std::chrono::steady_clock::now() + kFreshTenantPatience;
+  for (;;) {
+    auto outcome = handOver(sent, clock, options);
+    const bool later = outcome && outcome->decisive.code >= 400 && outcome->decisive.code < 500;
+    if (!later || std::chrono::steady_clock::now() >= deadline) return outcome;
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+  }
+}
+
+Result<void> makeFreshTenant(const Scenario& row, const RunnerOptions& options) {
+  if (row.freshTenant.empty()) return {};
+  const auto made = options.onFreshTenant(row.freshTenant);
+  if (!made) return pass(made);
+  if (options.say) options.say(*made);
+  return {};
+}
+
 void send(Sent& sent, const Clock& clock, const RunnerOptions& options) {
+  if (const auto made = makeFreshTenant(*sent.scenario, options); !made) {
+    sent.trouble = describe(made.error());
+    return;
+  }
   const auto envelope = fillEnvelope(sent.scenario->envelope, options.returnPaths);
   if (!envelope) {
     sent.trouble = describe(envelope.error());
@@ -73,7 +99,8 @@ void send(Sent& sent, const Clock& clock, const RunnerOptions& options) {
   }
   sent.envelope = *envelope;
   sent.messageId = newMessageId(sent.scenario->stream, domainOf(sent.scenario->from));
-  const auto outcome = handOver(sent, clock, options);
+  const auto outcome =
+      sent.scenario->freshTenant.empty() ? handOver(sent, clock, options) : handOverPatiently(sent, clock, options);
   if (!outcome) {
     sent.trouble = "could not be handed to our own MTA: " + describe(outcome.error());
     return;
@@ -170,6 +197,16 @@ void askSecondOpinions(const Stage& stage, std::vector<Sent>& all) {
 }
 
 }  // namespace
+
+Result<SubmissionOutcome> submitScenario(const Scenario& row, const Clock& clock, const RunnerOptions& options) {
+  Sent sent;
+  sent.scenario = &row;
+  const auto envelope = fillEnvelope(row.envelope, options.returnPaths);
+  if (!envelope) return pass(envelope);
+  sent.envelope = *envelope;
+  sent.messageId = newMessageId(row.stream, domainOf(row.from));
+  return handOver(sent, clock, options);
+}
 
 Result<std::string> fillEnvelope(const std::string& envelope, const std::map<std::string, std::string>& returnPaths) {
   constexpr std::string_view kMarker = "{return-path:";

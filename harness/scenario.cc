@@ -109,6 +109,7 @@ Result<void> addMail(ScenarioSet& set, const std::string& file, const toml::tabl
   reader.text("to", row.to, true);
   reader.text("subject", row.subject);
   reader.text("body", row.body);
+  reader.text("fresh_tenant", row.freshTenant);
   reader.text("twin", row.twin);
   reader.text("cause", row.cause);
   reader.texts("signed_by", row.signedBy);

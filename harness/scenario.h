@@ -21,8 +21,10 @@ struct Scenario {
   std::string subject;  ///< "" for the stream's
   std::string body;     ///< "" for the stream's
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string twin;                   ///< a row that differs from this one in `cause` alone, and passes
-  std::string cause;                  ///< the field of this row in which the twin differs (from, door, to ...)
+  std::string
+      freshTenant;    ///< a slug that is INSERTed by plain SQL just before this mail is sent; nothing is restarted
+  std::string twin;   ///< a row that differs from this one in `cause` alone, and passes
+  std::string cause;  ///< the field of this row in which the twin differs (from, door, to ...)
   std::vector<std::string> signedBy;  ///< d= of every signature, no more and no fewer; empty: not looked at
   bool refusedHere = false;  ///< our own MTA refuses it: `expect.reply` is that answer, and it must reach no receiver
   std::map<std::string, std::string> expect;
