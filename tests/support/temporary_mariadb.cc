@@ -124,7 +124,9 @@ void makeTemplate(const fs::path& data, const std::string& log) {
   // A socket's path is short: not in the build folder.
   const TemporaryFolder folder;
   const std::string socket = folder.path() + "/s";
-  const pid_t server = spawn(serverArguments(data.string(), socket), log);
+  std::vector<std::string> alone = serverArguments(data.string(), socket);
+  alone.emplace_back("--skip-networking");  // port 3306 may be somebody's
+  const pid_t server = spawn(alone, log);
   if (!awaitAnswer(server, socket, std::chrono::steady_clock::now() + std::chrono::seconds(120))) {
     ::kill(server, SIGKILL);
     throw std::runtime_error("MariaDB did not start:\n" + contents(log));
