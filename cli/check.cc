@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "cli/derive.h"
@@ -12,6 +13,8 @@
 
 namespace mailzone::cli {
 namespace {
+
+using tenantdb::Finding;
 
 Result<std::vector<Zone>> zonesOf(sql::Connection& connection) {
   const auto rows = tenantdb::PublicStore(connection).zones();
@@ -23,15 +26,68 @@ Result<std::vector<Zone>> zonesOf(sql::Connection& connection) {
   return zones;
 }
 
+/// One cause can be wrong at every tenant's name (an MX without an address): it is listed once, with the first name.
+class Causes {
+ public:
+  void add(const std::string& zone, const zonegen::Finding& finding) {
+    const std::tuple key{zone, finding.type.text(), finding.error.value, finding.error.rule};
+    const auto known = placeOf_.find(key);
+    if (known != placeOf_.end()) {
+      ++causes_[known->second].furtherNames;
+      return;
+    }
+    placeOf_.emplace(key, causes_.size());
+    causes_.push_back({{"zone " + zone, finding.owner.textNoDot() + " " + finding.type.text(), finding.error.value,
+                        finding.error.rule, finding.error.remedy},
+                       0});
+  }
+  void moveTo(std::vector<Finding>& findings) {
+    for (Cause& cause : causes_) {
+      if (cause.furtherNames > 0) cause.finding.reason += fmt::format(" (and at {} more names)", cause.furtherNames);
+      findings.push_back(std::move(cause.finding));
+    }
+  }
+
+ private:
+  struct Cause {
+    Finding finding;
+    std::size_t furtherNames = 0;
+  };
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, std::size_t> placeOf_;
+  std::vector<Cause> causes_;
+};
+
+using Names = std::map<std::pair<ZoneId, DnsName>, std::vector<zonegen::Contribution>>;
+
+Result<void> checkZones(sql::Connection& connection, const Names& names, std::vector<Finding>& findings) {
+  const auto zones = zonesOf(connection);
+  if (!zones) return pass(zones);
+  std::vector<zonegen::ZoneRRset> records;
+  for (const auto& [at, contributions] : names) {
+    for (RRset& set : zonegen::standing(contributions)) records.push_back({at.first, std::move(set)});
+  }
+  std::map<ZoneId, std::string> nameOf;
+  for (const Zone& zone : *zones) nameOf[zone.id] = zone.name.textNoDot();
+  Causes causes;
+  for (const zonegen::Finding& finding : zonegen::check(*zones, records)) causes.add(nameOf[finding.zone], finding);
+  causes.moveTo(findings);
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<tenantdb::Finding>> checkEverything(sql::Connection& connection) {
-  Result<std::vector<tenantdb::Finding>> findings;
+Result<std::vector<Finding>> checkEverything(sql::Connection& connection) {
+  auto findings = tenantdb::checkDatabase(connection);
+  if (!findings) return findings;
   std::set<std::pair<std::string, std::string>> seen;
-  for (const tenantdb::Finding& finding : *findings) seen.emplace(finding.table, finding.row);
-  std::vector<zonegen::ZoneRRset> records;
+  for (const Finding& finding : *findings) seen.emplace(finding.table, finding.row);
+  Names names;
   const auto derived = deriveAll(
-      connection, [&](zonegen::ZoneRRset&& set, zonegen::Origin, std::int64_t) { records.push_back(std::move(set)); },
+      connection,
+      [&](zonegen::ZoneRRset&& set, zonegen::Origin origin, std::int64_t row) {
+        const std::pair at{set.zone, set.rrset.owner};
+        names[at].push_back({origin, std::move(set.rrset), row});
+      },
       [&](BadRow&& bad) {
         std::string row = fmt::format("id {}", bad.id);
         // What could not even be read as a value is a finding of tenantdb already.
@@ -39,15 +95,7 @@ Result<std::vector<tenantdb::Finding>> checkEverything(sql::Connection& connecti
         findings->push_back({bad.table, std::move(row), bad.error.value, bad.error.rule, bad.error.remedy});
       });
   if (!derived) return pass(derived);
-  const auto zones = zonesOf(connection);
-  if (!zones) return pass(zones);
-  for (const zonegen::Finding& finding : zonegen::check(*zones, records)) {
-    const auto zone =
-        std::find_if(zones->begin(), zones->end(), [&](const Zone& each) { return each.id == finding.zone; });
-    findings->push_back({"zone " + (zone == zones->end() ? std::string("?") : zone->name.textNoDot()),
-                         finding.owner.textNoDot() + " " + finding.type.text(), finding.error.value, finding.error.rule,
-                         finding.error.remedy});
-  }
+  if (auto checked = checkZones(connection, names, *findings); !checked) return pass(checked);
   return findings;
 }
 
