@@ -67,7 +67,40 @@ Result<Document> fromJson(const Json& json) {
 
 }  // namespace
 
+Document::Document() : value_(nullptr) {}
+Document::Document(std::nullptr_t) : value_(nullptr) {}
+Document::Document(bool flag) : value_(flag) {}
+Document::Document(std::int64_t number) : value_(number) {}
+Document::Document(int number) : value_(std::int64_t{number}) {}
+Document::Document(std::string text) : value_(std::move(text)) {}
+Document::Document(std::string_view text) : value_(std::string(text)) {}
+Document::Document(const char* text) : value_(std::string(text)) {}
+Document::Document(Array array) : value_(std::move(array)) {}
 Document::Document(const std::vector<std::string>& texts) : value_(Array(texts.begin(), texts.end())) {}
+Document::Document(const Document& other) = default;
+Document::Document(Document&& other) noexcept = default;
+Document& Document::operator=(const Document& other) = default;
+Document& Document::operator=(Document&& other) noexcept = default;
+Document::~Document() = default;
+
+bool Document::isNull() const noexcept {
+  return std::holds_alternative<std::nullptr_t>(value_);
+}
+const std::string* Document::text() const noexcept {
+  return std::get_if<std::string>(&value_);
+}
+const std::int64_t* Document::number() const noexcept {
+  return std::get_if<std::int64_t>(&value_);
+}
+const bool* Document::flag() const noexcept {
+  return std::get_if<bool>(&value_);
+}
+const Document::Array* Document::array() const noexcept {
+  return std::get_if<Array>(&value_);
+}
+const Document::Object* Document::members() const noexcept {
+  return std::get_if<Object>(&value_);
+}
 
 Document Document::object() {
   Document document;

@@ -21,16 +21,22 @@ class Document {
   using Array = std::vector<Document>;
   using Object = std::vector<Member>;
 
-  Document() : value_(nullptr) {}
-  Document(std::nullptr_t) : value_(nullptr) {}
-  Document(bool flag) : value_(flag) {}
-  Document(std::int64_t number) : value_(number) {}
-  Document(int number) : value_(std::int64_t{number}) {}
-  Document(std::string text) : value_(std::move(text)) {}
-  Document(std::string_view text) : value_(std::string(text)) {}
-  Document(const char* text) : value_(std::string(text)) {}
-  Document(Array array) : value_(std::move(array)) {}
+  // All out of line: Member is complete only below.
+  Document();
+  Document(std::nullptr_t);
+  Document(bool flag);
+  Document(std::int64_t number);
+  Document(int number);
+  Document(std::string text);
+  Document(std::string_view text);
+  Document(const char* text);
+  Document(Array array);
   Document(const std::vector<std::string>& texts);
+  Document(const Document& other);
+  Document(Document&& other) noexcept;
+  Document& operator=(const Document& other);
+  Document& operator=(Document&& other) noexcept;
+  ~Document();
   template <class T>
   Document(const std::optional<T>& value) : Document(value ? Document(*value) : Document()) {}
 
@@ -43,12 +49,13 @@ class Document {
   /// Appends to an array.
   void push(Document value);
 
-  [[nodiscard]] bool isNull() const noexcept { return std::holds_alternative<std::nullptr_t>(value_); }
-  [[nodiscard]] const std::string* text() const noexcept { return std::get_if<std::string>(&value_); }
-  [[nodiscard]] const std::int64_t* number() const noexcept { return std::get_if<std::int64_t>(&value_); }
-  [[nodiscard]] const bool* flag() const noexcept { return std::get_if<bool>(&value_); }
-  [[nodiscard]] const Array* array() const noexcept { return std::get_if<Array>(&value_); }
-  [[nodiscard]] const Object* members() const noexcept { return std::get_if<Object>(&value_); }
+  [[nodiscard]] bool isNull() const noexcept;
+  // nullptr when it is something else.
+  [[nodiscard]] const std::string* text() const noexcept;
+  [[nodiscard]] const std::int64_t* number() const noexcept;
+  [[nodiscard]] const bool* flag() const noexcept;
+  [[nodiscard]] const Array* array() const noexcept;
+  [[nodiscard]] const Object* members() const noexcept;
   /// A member of an object; nullptr when it is not there or this is no object.
   [[nodiscard]] const Document* find(std::string_view name) const noexcept;
 
