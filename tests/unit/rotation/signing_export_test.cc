@@ -195,7 +195,7 @@ TEST(SigningExport, ClearsWhatAKilledWriterLeft) {
   ASSERT_TRUE(writeSigningExport(e.store, e.options, kNow).has_value());
   fs::create_directories(e.options.path + "/generation-2/keys");
   std::ofstream(e.options.path + "/generation-2/keytable") << "common";
-  ::symlink("generation-2", (e.options.path + "/current.new").c_str());
+  ASSERT_EQ(::symlink("generation-2", (e.options.path + "/current.new").c_str()), 0);
   e.giveUsual();
   const TimePoint later =
       std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()) + seconds{61};
