@@ -175,7 +175,6 @@ Result<std::vector<Verdict>> Run::mails() {
   std::vector<Scenario> rows;
   for (const Scenario& row : scenarios_.rows)
     if (selected(row.name, options_.only)) rows.push_back(row);
-  if (rows.empty()) return fail(Errc::invalidInput, "--only", "selects no row");
   progress_.say(fmt::format("sending {} mails", rows.size()));
   runner_.onFreshTenant = [this](const std::string& slug) { return insertTenant(stage_, slug); };
   runner_.say = [this](const std::string& text) { progress_.say(text); };
@@ -227,6 +226,19 @@ int inner(const DemoOptions& options, const ScenarioSet& scenarios, const Breaka
   return *ok ? 0 : 1;
 }
 
+/// Before anything is started: each pattern of --only selects a row, or it is a mistake.
+Result<void> checkOnly(const std::vector<std::string>& patterns, const ScenarioSet& scenarios) {
+  for (const std::string& pattern : patterns) {
+    const bool selects = std::any_of(scenarios.rows.begin(), scenarios.rows.end(),
+                                     [&](const Scenario& row) { return selected(row.name, {pattern}); });
+    if (!selects) {
+      return fail(Errc::invalidInput, pattern, "--only selects no row by it",
+                  "write the name of a row as the table shows it, or its beginning or end with a *");
+    }
+  }
+  return {};
+}
+
 Result<std::string> makeWorkFolder() {
   const char* base = std::getenv("TMPDIR");
   std::string pattern = std::string(base != nullptr && *base != '\0' ? base : "/var/tmp") + "/mailzone-demo-XXXXXX";
@@ -251,6 +263,7 @@ int runDemo(const DemoOptions& wanted) {
                2);
   const auto scenarios = loadScenarios(options.scenarioFolder);
   if (!scenarios) return say(scenarios.error(), 78);
+  if (const auto known = checkOnly(options.only, *scenarios); !known) return say(known.error(), 2);
   const auto lock = RunLock::take();
   if (!lock) return say(lock.error(), 75);
   Outside outside;
