@@ -88,9 +88,13 @@ Action nextAction(std::span<const SlotRecord> slots, const KeyPolicy& policy, Ti
   // First what makes the domain sign with a key of its own.
   if (!hasActive) {
     for (const SlotRecord& one : slots) {
-      if (one.key && stateOf(*one.key, now) == KeyState::standby && one.key->proven) {
-        plan.at(*one.key->proven + policy.beforeActive, now, ActionKind::activate, one.slot);
-      }
+      if (!one.key || stateOf(*one.key, now) != KeyState::standby || !one.key->proven) continue;
+      const TimePoint ready = *one.key->proven + policy.beforeActive;
+      const bool firstMayFollow = std::any_of(slots.begin(), slots.end(), [&](const SlotRecord& other) {
+        return other.slot < one.slot && other.key && stateOf(*other.key, now) == KeyState::standby &&
+               !other.key->proven;
+      });
+      plan.at(firstMayFollow ? ready + policy.firstSlotFirst : ready, now, ActionKind::activate, one.slot);
     }
   }
   for (const SlotRecord& one : slots) {

@@ -46,6 +46,9 @@ struct KeyPolicy {
   std::chrono::milliseconds settle{1500};
   /// From the proof until the key may sign: 0 for a slot that was never published before.
   std::chrono::seconds beforeActive{0};
+  /// How long a proven second slot waits for the first one, while no key is active: two that are filled together are
+  /// proven within moments of each other, and it should not be chance which of them signs.
+  std::chrono::seconds firstSlotFirst{3};
   /// From draining until revocation: queue life + record TTL (RFC 5321 section 4.5.4.1: four to five days).
   std::chrono::seconds drain{7 * 86400};
   /// From revocation until the slot may be filled again: record TTL + negative TTL + queue life.

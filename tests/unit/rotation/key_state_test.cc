@@ -77,6 +77,20 @@ TEST(NextAction, NeverActivatesWithoutAProofNorBesideAnActiveKey) {
   EXPECT_EQ(nextAction(beside, {}, kNow).kind, ActionKind::none);
 }
 
+TEST(NextAction, LetsTheFirstSlotSignUnlessItIsNotProvenSoon) {
+  SlotRecord slots[] = {{Slot::mz1, aged(60), true, kNow + seconds{60}}, {Slot::mz2, aged(60, 0), true, {}}};
+  const KeyPolicy policy;
+  EXPECT_EQ(nextAction(slots, policy, kNow), (Action{ActionKind::wait, Slot::mz2, kNow + policy.firstSlotFirst}));
+  EXPECT_EQ(nextAction(slots, policy, kNow + policy.firstSlotFirst), (Action{ActionKind::activate, Slot::mz2, {}}))
+      << "a customer who has set the second CNAME only";
+  slots[0].key->proven = kNow;
+  EXPECT_EQ(nextAction(slots, policy, kNow), (Action{ActionKind::activate, Slot::mz1, {}}));
+  slots[0].key.reset();
+  slots[0].mayBeFilled = false;
+  EXPECT_EQ(nextAction(slots, policy, kNow), (Action{ActionKind::activate, Slot::mz2, {}}))
+      << "no first slot to wait for";
+}
+
 TEST(NextAction, WaitsForEachIntervalToItsLastMicrosecond) {
   KeyPolicy policy;
   policy.beforeActive = seconds{300};
