@@ -41,6 +41,23 @@ SourceId idOf(SourceKind kind, std::int64_t id) noexcept {
 
 struct Follower::Stopped {};
 
+/// What was read is compared with, next time, as what the replica holds. When that was not written it is forgotten:
+/// else the difference would never be seen again.
+class Follower::ContextsGuard {
+ public:
+  explicit ContextsGuard(std::map<PlatformId, PlatformContext>& contexts) : contexts_(contexts) {}
+  ContextsGuard(const ContextsGuard&) = delete;
+  ContextsGuard& operator=(const ContextsGuard&) = delete;
+  ~ContextsGuard() {
+    if (!kept_) contexts_.clear();
+  }
+  void keep() noexcept { kept_ = true; }
+
+ private:
+  std::map<PlatformId, PlatformContext>& contexts_;
+  bool kept_ = false;
+};
+
 struct Follower::Work {
   std::set<SourceId> rows;          // domain, departed, static: read again one by one
   std::set<PlatformId> contexts;    // platform and pool sources
@@ -159,8 +176,9 @@ Result<std::chrono::milliseconds> Follower::round(Replica& replica) {
     } else if (!changes) {
       return pass(changes);
     } else {
-      if (auto done = follow(replica, *changes); !done) return pass(done);
-      caughtUp_ = static_cast<std::int64_t>(changes->size()) < options_.changesPerStep;
+      auto more = follow(replica, *changes);
+      if (!more) return pass(more);
+      caughtUp_ = !*more && static_cast<std::int64_t>(changes->size()) < options_.changesPerStep;
     }
   }
   if (refill) {
@@ -363,6 +381,7 @@ Result<void> Follower::fill(Replica& replica, bool raiseSerials) {
   if (!head) return pass(head);
   auto nonce = source_->nonceAt(*head);
   if (!nonce) return pass(nonce);
+  ContextsGuard guard(contexts_);
   if (auto done = readZones(); !done) return done;
   if (auto done = readContexts(nullptr); !done) return done;
 
@@ -428,11 +447,12 @@ Result<void> Follower::fill(Replica& replica, bool raiseSerials) {
   }
   if (auto done = writer->setPosition({*head, *nonce ? **nonce : std::string()}); !done) return done;
   if (auto done = writer->commitFill(); !done) return done;
+  guard.keep();
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
   log::info(
       "the replica is filled",
       {{"sources", sources}, {"bad", bad.size()}, {"zones", zones_.size()}, {"seq", *head}, {"ms", took.count()}});
-  const std::lock_guard guard(statusMutex_);
+  const std::lock_guard lock(statusMutex_);
   status_.seq = *head;
   ++status_.fills;
   return {};
@@ -440,8 +460,30 @@ Result<void> Follower::fill(Replica& replica, bool raiseSerials) {
 
 // ---- following
 
-Result<void> Follower::follow(Replica& replica, const std::vector<tenantdb::Change>& changes) {
-  if (changes.empty()) return {};
+void Follower::noteGone(const std::vector<tenantdb::Change>& changes, Work& work) const {
+  // Asked of the rows, not of what this process has seen before: it may have started after they went.
+  const auto isZone = [&](std::int64_t id) {
+    return std::any_of(zones_.begin(), zones_.end(), [&](const auto& row) { return raw(row.id) == id; });
+  };
+  const auto isPool = [&](std::int64_t id) {
+    return std::any_of(contexts_.begin(), contexts_.end(), [&](const auto& each) {
+      const auto& pools = each.second.pools;
+      return std::any_of(pools.begin(), pools.end(), [&](const Pool& pool) { return raw(pool.id) == id; });
+    });
+  };
+  for (const auto& change : changes) {
+    if (change.entity == tenantdb::Entity::zone && !isZone(change.id)) {
+      work.gone.insert(idOf(SourceKind::zone, change.id));
+    }
+    // Which pools an unreadable platform has is not known.
+    if (change.entity == tenantdb::Entity::pool && badContexts_.empty() && !isPool(change.id)) {
+      work.gone.insert(idOf(SourceKind::pool, change.id));
+    }
+  }
+}
+
+Result<bool> Follower::follow(Replica& replica, const std::vector<tenantdb::Change>& changes) {
+  if (changes.empty()) return false;
   Work work;
   bool contextsChanged = contexts_.empty();
   for (const auto& change : changes) {
@@ -471,25 +513,31 @@ Result<void> Follower::follow(Replica& replica, const std::vector<tenantdb::Chan
   }
   // Serials rise with every change, so the zones are read each time.
   const bool firstLook = contexts_.empty();
-  if (auto done = readZones(); !done) return done;
+  ContextsGuard guard(contexts_);
+  if (auto done = readZones(); !done) return pass(done);
+  // A serial may have risen for changes beyond these: secondaries that took it now would never ask for those.
+  const auto later = source_->changesAfter(changes.back().seq, 1);
+  if (!later) return pass(later);
+  const bool more = !later->empty();
   if (contextsChanged) {
     // After a restart the replica is warm and the contexts are not known yet: read them, compare with nothing.
     const bool compare = !firstLook || std::any_of(changes.begin(), changes.end(), [](const tenantdb::Change& change) {
       return change.entity == tenantdb::Entity::pool || change.entity == tenantdb::Entity::zone;
     });
-    if (auto done = readContexts(compare ? &work : nullptr); !done) return done;
+    if (auto done = readContexts(compare ? &work : nullptr); !done) return pass(done);
   }
+  noteGone(changes, work);
 
   // Whole tables are listed first and read row by row afterwards: only ids are held.
   const auto list = [&](SourceKind kind) {
     return [&work, kind](const auto& row) { work.rows.insert(idOf(kind, raw(row.id))); };
   };
   for (const auto id : work.everything) {
-    if (auto done = source_->eachDomain(id, list(SourceKind::domain)); !done) return done;
-    if (auto done = source_->eachDeparted(id, list(SourceKind::departed)); !done) return done;
+    if (auto done = source_->eachDomain(id, list(SourceKind::domain)); !done) return pass(done);
+    if (auto done = source_->eachDeparted(id, list(SourceKind::departed)); !done) return pass(done);
   }
   if (work.statics) {
-    if (auto done = source_->eachStaticRecord(list(SourceKind::staticRecord)); !done) return done;
+    if (auto done = source_->eachStaticRecord(list(SourceKind::staticRecord)); !done) return pass(done);
   }
 
   auto begin = Replica::Writer::begin(replica);
@@ -497,32 +545,33 @@ Result<void> Follower::follow(Replica& replica, const std::vector<tenantdb::Chan
   std::optional<Replica::Writer> writer(std::move(*begin));
   // A serial becomes visible together with the last of the changes that raised it.
   const bool severalCommits = work.rows.size() > options_.sourcesPerCommit;
-  if (auto done = writeZones(*writer, false, severalCommits); !done) return done;
+  if (auto done = writeZones(*writer, false, severalCommits || more); !done) return pass(done);
   for (const auto source : work.gone) {
-    if (auto done = writer->apply(source, {}); !done) return done;
+    if (auto done = writer->apply(source, {}); !done) return pass(done);
   }
   for (const auto id : work.contexts) {
-    if (auto done = writeContextSources(*writer, id); !done) return done;
+    if (auto done = writeContextSources(*writer, id); !done) return pass(done);
   }
   std::size_t written = 0;
   for (const auto source : work.rows) {
     if (stopping_) throw Stopped{};
-    if (auto done = writeRow(*writer, source); !done) return done;
+    if (auto done = writeRow(*writer, source); !done) return pass(done);
     if (++written % options_.sourcesPerCommit != 0) continue;
-    if (auto done = writer->commit(); !done) return done;
+    if (auto done = writer->commit(); !done) return pass(done);
     writer.reset();
     auto next = Replica::Writer::begin(replica);
     if (!next) return pass(next);
     writer.emplace(std::move(*next));
   }
-  if (severalCommits) {
-    if (auto done = writeZones(*writer, false, false); !done) return done;
+  if (severalCommits && !more) {
+    if (auto done = writeZones(*writer, false, false); !done) return pass(done);
   }
-  if (auto done = writer->setPosition({changes.back().seq, changes.back().nonce}); !done) return done;
-  if (auto done = writer->commit(); !done) return done;
-  const std::lock_guard guard(statusMutex_);
+  if (auto done = writer->setPosition({changes.back().seq, changes.back().nonce}); !done) return pass(done);
+  if (auto done = writer->commit(); !done) return pass(done);
+  guard.keep();
+  const std::lock_guard lock(statusMutex_);
   status_.seq = changes.back().seq;
-  return {};
+  return more;
 }
 
 }  // namespace mailzone::backend

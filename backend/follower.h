@@ -47,11 +47,14 @@ class Follower {
  private:
   struct Work;     // what a batch of changes asks for
   struct Stopped;  // thrown out of a database's callback by stop()
+  class ContextsGuard;
   using Records = Result<std::vector<zonegen::ZoneRRset>>;
 
   [[nodiscard]] Result<std::chrono::milliseconds> round(Replica& replica);
   [[nodiscard]] Result<void> fill(Replica& replica, bool raiseSerials);
-  [[nodiscard]] Result<void> follow(Replica& replica, const std::vector<tenantdb::Change>& changes);
+  /// Whether there are changes beyond these; then serials stay as they are until those are written too.
+  [[nodiscard]] Result<bool> follow(Replica& replica, const std::vector<tenantdb::Change>& changes);
+  void noteGone(const std::vector<tenantdb::Change>& changes, Work& work) const;
   [[nodiscard]] Result<std::optional<Position>> position(Replica& replica);
 
   [[nodiscard]] Result<void> readZones();

@@ -9,7 +9,8 @@ namespace {
 
 /// The tenant database as data.
 struct FakeDatabase {
-  std::optional<Error> down;  ///< every question is answered so
+  std::optional<Error> down;      ///< every question is answered so
+  std::optional<Error> rowsDown;  ///< every question for one row is
   std::int64_t version = 0;
   std::vector<tenantdb::Change> log;
   std::int64_t compacted = 0;  ///< numbers up to here are gone
@@ -69,6 +70,7 @@ class FakeSource final : public TenantSource {
   }
   template <class Id, class T>
   Result<std::optional<RowOf<Id, T>>> one(const std::map<Id, Result<T>>& rows, Id id) {
+    if (db_.rowsDown) return tl::unexpected<Error>(*db_.rowsDown);
     const auto at = rows.find(id);
     if (at == rows.end()) return give(std::optional<RowOf<Id, T>>());
     return give(std::optional(RowOf<Id, T>{id, at->second}));
@@ -145,8 +147,9 @@ class FollowerFixture : public ReplicaFixture {
     db.statics.insert_or_assign(StaticRecordId{1}, record(1, "shop.example", "NS", "ns1.shop.example."));
     follower = makeFollower();
   }
-  std::unique_ptr<Follower> makeFollower() {
+  std::unique_ptr<Follower> makeFollower(std::int64_t changesPerStep = 1000) {
     Follower::Options options;
+    options.changesPerStep = changesPerStep;
     options.sourcesPerCommit = 3;  // so that several commits happen
     return std::make_unique<Follower>(
         *slot,
@@ -259,6 +262,58 @@ TEST_F(FollowerFixture, KeepsServingWhileTheDatabaseIsAwayAndCatchesUp) {
   EXPECT_TRUE(has("t3.shop.example", "v=spf1"));
   EXPECT_FALSE(follower->status().lastError);
   EXPECT_EQ(follower->status().fills, 1U) << "no fill was needed";
+}
+
+TEST_F(FollowerFixture, ARoundThatFailsLosesNothingOfWhatDomainsShare) {
+  settle();
+  db.contexts.at(PlatformId{1}).pools[0].addresses[0].address = IpAddress::parse("192.0.2.26").value();
+  db.change(tenantdb::Entity::pool, 1);
+  db.change(tenantdb::Entity::domain, 1);
+  db.rowsDown = Error{Errc::unavailable, "", "gone", ""};  // after the pools were read
+  (void)follower->step();
+  ASSERT_TRUE(follower->status().lastError);
+  db.rowsDown.reset();
+  settle();
+  EXPECT_TRUE(has("main._spf.shop.example", "192.0.2.26"));
+}
+
+TEST_F(FollowerFixture, ForgetsPoolsAndZonesThatWentWhileItWasAway) {
+  Zone second = *db.zones.at(ZoneId{1});
+  second.id = ZoneId{2};
+  second.name = name("second.example");
+  db.zones.emplace(second.id, second);
+  settle();
+  ASSERT_TRUE(has("main._spf.shop.example", "192.0.2.25"));
+  const auto before = nodes().size();
+  follower = makeFollower();
+  db.contexts.at(PlatformId{1}).pools.clear();
+  db.contexts.at(PlatformId{1}).streams.clear();
+  db.change(tenantdb::Entity::pool, 1);
+  db.zones.erase(ZoneId{2});
+  db.change(tenantdb::Entity::zone, 2);
+  settle();
+  EXPECT_EQ(ask(1, "main._spf.shop.example"), "");
+  EXPECT_LT(nodes().size(), before);
+  const auto followed = nodes();
+  slot->get()->setBroken();
+  settle();
+  EXPECT_EQ(nodes(), followed) << "as filled from the rows as they are";
+}
+
+TEST_F(FollowerFixture, ASerialRisesWithTheLastOfItsChanges) {
+  follower = makeFollower(2);
+  settle();
+  for (int id = 3; id < 8; ++id) {
+    db.domains.insert_or_assign(DomainId{id}, domain(id));
+    db.change(tenantdb::Entity::domain, id);
+  }
+  (void)follower->step();
+  EXPECT_TRUE(has("t3.shop.example", "v=spf1"));
+  EXPECT_FALSE(has("t7.shop.example", "v=spf1"));
+  EXPECT_EQ(serial(), 1U) << "a secondary that took 6 now would never ask for t7";
+  settle();
+  EXPECT_TRUE(has("t7.shop.example", "v=spf1"));
+  EXPECT_EQ(serial(), 6U);
 }
 
 TEST_F(FollowerFixture, FillsAgainAboveTheServedSerialsWhenTheDatabaseWasRestored) {
