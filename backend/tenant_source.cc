@@ -17,6 +17,14 @@ std::string fileIdentity(const std::string& path) {
   return std::to_string(file.st_dev) + ':' + std::to_string(file.st_ino);
 }
 
+/// A database that is damaged is one that cannot be asked. Errc::corrupt would be the replica's, which is then made
+/// anew, and there would be nothing to fill it from.
+template <class T>
+Result<T> told(Result<T> asked) {
+  if (!asked && asked.error().code == Errc::corrupt) asked.error().code = Errc::unavailable;
+  return asked;
+}
+
 class SqlTenantSource final : public TenantSource {
  public:
   SqlTenantSource(std::unique_ptr<sql::Connection> connection, std::string file)
@@ -26,34 +34,36 @@ class SqlTenantSource final : public TenantSource {
     if (fileIdentity(file_) != identity_) {
       return fail(Errc::unavailable, file_, "the database file was replaced", "it is opened again by itself");
     }
-    return connection_->dataVersion();
+    return told(connection_->dataVersion());
   }
-  Result<std::int64_t> advance(std::int64_t limit) override { return feed_.advance(limit); }
+  Result<std::int64_t> advance(std::int64_t limit) override { return told(feed_.advance(limit)); }
   Result<std::vector<tenantdb::Change>> changesAfter(std::int64_t after, std::int64_t limit) override {
-    return feed_.changesAfter(after, limit);
+    return told(feed_.changesAfter(after, limit));
   }
-  Result<std::optional<std::string>> nonceAt(std::int64_t seq) override { return feed_.nonceAt(seq); }
+  Result<std::optional<std::string>> nonceAt(std::int64_t seq) override { return told(feed_.nonceAt(seq)); }
 
-  Result<std::vector<PlatformId>> platforms() override { return store_.platforms(); }
+  Result<std::vector<PlatformId>> platforms() override { return told(store_.platforms()); }
   Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<Error>* badRows) override {
-    return store_.context(id, badRows);
+    return told(store_.context(id, badRows));
   }
-  Result<std::optional<RowOf<DomainId, Domain>>> domain(DomainId id) override { return store_.domain(id); }
+  Result<std::optional<RowOf<DomainId, Domain>>> domain(DomainId id) override { return told(store_.domain(id)); }
   Result<void> eachDomain(PlatformId id, const OnRow<DomainId, Domain>& onRow) override {
-    return store_.eachDomain(id, onRow);
+    return told(store_.eachDomain(id, onRow));
   }
-  Result<std::optional<RowOf<DepartedId, Departed>>> departed(DepartedId id) override { return store_.departed(id); }
+  Result<std::optional<RowOf<DepartedId, Departed>>> departed(DepartedId id) override {
+    return told(store_.departed(id));
+  }
   Result<void> eachDeparted(PlatformId id, const OnRow<DepartedId, Departed>& onRow) override {
-    return store_.eachDeparted(id, onRow);
+    return told(store_.eachDeparted(id, onRow));
   }
   Result<std::optional<RowOf<StaticRecordId, StaticRecord>>> staticRecord(StaticRecordId id) override {
-    return store_.staticRecord(id);
+    return told(store_.staticRecord(id));
   }
   Result<void> eachStaticRecord(const OnRow<StaticRecordId, StaticRecord>& onRow) override {
-    return store_.eachStaticRecord(onRow);
+    return told(store_.eachStaticRecord(onRow));
   }
-  Result<std::vector<RowOf<ZoneId, Zone>>> zones() override { return store_.zones(); }
-  Result<std::vector<PublicStore::Metadata>> zoneMetadata() override { return store_.zoneMetadata(); }
+  Result<std::vector<RowOf<ZoneId, Zone>>> zones() override { return told(store_.zones()); }
+  Result<std::vector<PublicStore::Metadata>> zoneMetadata() override { return told(store_.zoneMetadata()); }
 
   Result<std::vector<DnsName>> namesOf(SourceId source) override {
     const char* statement = nullptr;
@@ -89,7 +99,7 @@ class SqlTenantSource final : public TenantSource {
       names = namesAnsweredBy(kind ? *kind : DomainKind::subdomain, *name, row.text(2), *platform);
       return true;
     });
-    if (!done) return pass(done);
+    if (!done) return told(Result<std::vector<DnsName>>(pass(done)));
     return names;
   }
 
@@ -127,7 +137,7 @@ std::vector<DnsName> namesAnsweredBy(DomainKind kind, const DnsName& name, std::
 
 Result<std::unique_ptr<TenantSource>> openTenantSource(const Settings& settings) {
   auto connection = openDatabase(settings, SqlRole::dns);
-  if (!connection) return pass(connection);
+  if (!connection) return told(Result<std::unique_ptr<TenantSource>>(pass(connection)));
   return std::unique_ptr<TenantSource>(std::make_unique<SqlTenantSource>(
       std::move(*connection), settings.database.engine == "sqlite" ? settings.database.path : std::string()));
 }

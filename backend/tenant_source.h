@@ -1,5 +1,6 @@
 // What the follower reads of the tenant database: an interface of its own, so that its tests need no database. The
-// functions mean what those of the same names in tenantdb/public_store.h mean.
+// functions mean what those of the same names in tenantdb/public_store.h mean. None fails with Errc::corrupt: that is the
+// replica's.
 #pragma once
 
 #include <cstdint>
