@@ -43,12 +43,14 @@ Result<std::string> writePasswords() {
 Result<void> startMariadb(Stage& stage) {
   if (auto made = makeFolder("/run/mysqld", 0755, {"mysql", "mysql"}); !made) return made;
   if (auto made = makeFolder(kData, 0700, {"mysql", "mysql"}); !made) return made;
-  std::vector<std::string> install{"mariadb-install-db",
-                                   "--no-defaults",
-                                   fmt::format("--datadir={}", kData),
-                                   "--user=mysql",
-                                   "--auth-root-authentication-method=socket",
-                                   "--skip-test-db"};
+  std::vector<std::string> install{
+      "mariadb-install-db",
+      "--no-defaults",
+      fmt::format("--datadir={}", kData),
+      "--user=mysql",
+      "--auth-root-authentication-method=socket",
+      "--skip-test-db",
+      "--force"};  // else it looks its host's name up, and the platform's DNS is not up yet
   install.insert(install.end(), kSmall.begin(), kSmall.end());
   if (auto done = runTool(install, {}, std::chrono::seconds{120}); !done) return pass(done);
   ProcessSpec spec;
