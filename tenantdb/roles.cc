@@ -111,6 +111,20 @@ Result<std::string> databaseName(sql::Connection& connection) {
   return identifier + '`';
 }
 
+/// Tables and views of the database. Their names are ours, or those of whoever may make tables here.
+Result<std::vector<std::string>> tableNames(sql::Connection& connection) {
+  std::vector<std::string> names;
+  const auto asked = connection.query(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_name NOT LIKE '%`%' "
+      "ORDER BY table_name",
+      {}, [&](const sql::Row& row) {
+        names.push_back(row.text(0));
+        return true;
+      });
+  if (!asked) return pass(asked);
+  return names;
+}
+
 tl::unexpected<Error> lacking(const Error& error, std::string_view privilege, std::string_view purpose) {
   if (error.code != Errc::forbidden) return tl::unexpected<Error>(error);
   return fail(Errc::forbidden, privilege,
@@ -176,15 +190,29 @@ Result<void> grantRole(sql::Connection& connection, const RoleAccount& account) 
     error.value = escapeForDisplay(account.user);
     return lacking(error, "CREATE USER ON *.*", "makes the accounts of the programs");
   }
-  // What an earlier version granted and this one does not must go; an account that has nothing yet cannot be told apart
-  // from an error by number on every server, so a grant comes first.
-  std::string script =
-      fmt::format("GRANT SELECT ON {0}.* TO {1};\nREVOKE ALL PRIVILEGES ON {0}.* FROM {1};\n", *database, user);
+  auto tables = tableNames(connection);
+  if (!tables) return pass(tables);
+  // What an earlier version granted and this one does not must go. Revoking what was never granted is an error, and who
+  // has what is not visible to every account that may grant: so first something that allows nothing here (REFERENCES),
+  // never a right to read, which would stay if this ended half-way. Table by table, so that a program at work misses
+  // its rights for a moment only.
+  std::string script;
+  const auto empty = [&](const std::string& object) {
+    script += fmt::format("GRANT REFERENCES ON {0} TO {1};\nREVOKE ALL PRIVILEGES ON {0} FROM {1};\n", object, user);
+  };
+  empty(*database + ".*");
+  for (const auto& table : *tables) {
+    empty(fmt::format("{}.`{}`", *database, table));
+    for (const auto& grant : role->grants) {
+      if (grant.object == table) {
+        script += fmt::format("GRANT {} ON {}.`{}` TO {};\n", grant.privileges, *database, table, user);
+      }
+    }
+  }
   for (const auto& grant : role->grants) {
-    const bool procedure = grant.object.starts_with("PROCEDURE ");
-    const std::string_view object = procedure ? grant.object.substr(10) : grant.object;
-    script += fmt::format("GRANT {} ON {}{}.{} TO {};\n", grant.privileges, procedure ? "PROCEDURE " : "", *database,
-                          object, user);
+    if (!grant.object.starts_with("PROCEDURE ")) continue;
+    script += fmt::format("GRANT {} ON PROCEDURE {}.{} TO {};\n", grant.privileges, *database,
+                          grant.object.substr(std::string_view("PROCEDURE ").size()), user);
   }
   auto granted = connection.script(script);
   if (!granted) {
