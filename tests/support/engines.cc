@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
+#include "tenantdb/migrator.h"
 #include "tests/support/temporary_mariadb.h"
 #include "tests/support/temporary_sqlite.h"
 
@@ -16,6 +19,12 @@ class SqliteTestDatabase final : public TestDatabase {
  public:
   sql::Dialect dialect() const noexcept override { return sql::Dialect::sqlite; }
   std::unique_ptr<sql::Connection> connect() override { return database_.connect(); }
+  std::string settings(const std::string& role) override {
+    // The tests run as one user: a program that must not read the private keys is not told where they are.
+    const bool secrets = role == "keys" || role == "admin";
+    return fmt::format("[database]\nengine = \"sqlite\"\npath = \"{}\"\nsecrets_path = \"{}\"\n", database_.path(),
+                       secrets ? database_.secretsPath() : "");
+  }
 
  private:
   TemporarySqlite database_;
@@ -30,8 +39,29 @@ class MariadbTestDatabase final : public TestDatabase {
     if (!connection) throw std::runtime_error(describe(connection.error()));
     return std::move(*connection);
   }
+  std::string settings(const std::string& role) override {
+    auto text = fmt::format("[database]\nengine = \"mysql\"\nunix_socket = \"{}\"\nname = \"{}\"\n",
+                            TemporaryMariadb::shared().socket(), name_);
+    if (role == "admin") return text + "[database.roles.admin]\nuser = \"root\"\n";
+    tenantdb::RoleAccount account;
+    account.role = role;
+    account.user = "mailzone_" + role;
+    account.password = Secret("password of " + role);
+    std::vector<tenantdb::RoleAccount> accounts;
+    accounts.push_back(std::move(account));
+    if (const auto granted = tenantdb::Migrator(*connect()).grantRoles(accounts); !granted) {
+      throw std::runtime_error(describe(granted.error()));
+    }
+    const std::string file = folder_.path() + "/" + role;
+    if (!std::filesystem::exists(file)) {
+      std::ofstream(file) << "password of " << role << "\n";
+      std::filesystem::permissions(file, std::filesystem::perms::owner_read);
+    }
+    return text + fmt::format("[database.roles.{0}]\nuser = \"mailzone_{0}\"\npassword_file = \"{1}\"\n", role, file);
+  }
 
  private:
+  TemporaryFolder folder_;
   std::string name_;
 };
 

@@ -17,6 +17,9 @@ class TestDatabase {
   [[nodiscard]] virtual sql::Dialect dialect() const noexcept = 0;
   /// A connection of the account that migrated (secrets included).
   [[nodiscard]] virtual std::unique_ptr<sql::Connection> connect() = 0;
+  /// The table [database] of the settings of a program that runs as `role` (admin, dns, keys, mta, app). On MariaDB
+  /// with an account that has that role's grants and no others.
+  [[nodiscard]] virtual std::string settings(const std::string& role) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<TestDatabase> makeTestDatabase(sql::Dialect dialect);
