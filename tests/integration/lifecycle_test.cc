@@ -438,8 +438,7 @@ TEST(Lifecycle, AKilledRotationLosesNothing) {
     const char* const kMoments[] = {
         "SELECT count(*) FROM domain d WHERE d.name = ?",
         "SELECT count(*) FROM dkim_selector s JOIN domain d ON d.id = s.domain_id WHERE d.name = ?",
-        "SELECT count(*) FROM dkim_selector s JOIN domain d ON d.id = s.domain_id WHERE d.name = ? AND "
-        "s.published_at IS NOT NULL",
+        "SELECT count(s.published_at) FROM dkim_selector s JOIN domain d ON d.id = s.domain_id WHERE d.name = ?",
         "SELECT count(*) FROM active_key a JOIN domain d ON d.id = a.domain_id WHERE d.name = ?",
     };
     int tenant = 10;
