@@ -169,7 +169,7 @@ void Keeper::ask(const tenantdb::SelectorRow& row, Round& round) {
   attempt.domain = row.domain;
   attempt.underWay = true;
   attempt.seen = true;
-  prover_.ask({row.id, row.domainName, row.slot, row.publicKey});
+  prover_.ask({row.id, row.domainName, row.slot, row.publicKey, attempt.delay});
   ++round.asked;
 }
 

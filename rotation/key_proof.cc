@@ -1,5 +1,6 @@
 #include "rotation/key_proof.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "mailauth/dkim_key_record.h"
@@ -44,7 +45,9 @@ ProofResult proveKey(Resolver& resolver, const DnsName& domain, Slot slot, const
 }
 
 Prover::Prover(Resolver& resolver, std::size_t threads, std::function<void()> onAnswer)
-    : resolver_(resolver), onAnswer_(std::move(onAnswer)) {
+    : resolver_(resolver),
+      onAnswer_(std::move(onAnswer)),
+      repeatLimit_(threads < 2 ? threads : threads - std::max<std::size_t>(1, threads / 4)) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -67,7 +70,7 @@ void Prover::ask(ProofRequest request) {
   }
   {
     const std::lock_guard lock(mutex_);
-    requests_.push_back(std::move(request));
+    requests_[request.putOff].push_back(std::move(request));
   }
   wake_.notify_one();
 }
@@ -77,16 +80,26 @@ std::vector<ProofAnswer> Prover::takeAnswers() {
   return std::exchange(answers_, {});
 }
 
+bool Prover::mayTake() const {
+  if (requests_.empty()) return false;
+  return requests_.begin()->first == std::chrono::milliseconds(0) || repeatsUnderWay_ < repeatLimit_;
+}
+
 void Prover::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stop_ || !requests_.empty(); });
+    wake_.wait(lock, [this] { return stop_ || mayTake(); });
     if (stop_) return;
-    const ProofRequest request = std::move(requests_.front());
-    requests_.pop_front();
+    const auto next = requests_.begin();
+    const ProofRequest request = std::move(next->second.front());
+    next->second.pop_front();
+    if (next->second.empty()) requests_.erase(next);
+    const bool repeat = request.putOff != std::chrono::milliseconds(0);
+    if (repeat) ++repeatsUnderWay_;
     lock.unlock();
     const ProofResult result = proveKey(resolver_, request.domain, request.slot, request.key);
     lock.lock();
+    if (repeat) --repeatsUnderWay_;
     answers_.push_back({request.selector, result});
     if (onAnswer_) onAnswer_();
   }

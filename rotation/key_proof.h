@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -35,13 +36,16 @@ struct ProofRequest {
   DnsName domain;
   Slot slot = Slot::mz1;
   PublicKey key;
+  /// How long it was put off after a failure, 0 at first: those that failed least often are asked first.
+  std::chrono::milliseconds putOff{0};
 };
 struct ProofAnswer {
   SelectorId selector{};
   ProofResult result = ProofResult::cannotTell;
 };
 
-/// Asks for many domains side by side: one whose DNS is slow delays no other. The resolver outlives it.
+/// Asks for many domains side by side: those whose DNS is slow, however many they are, delay no other. The resolver
+/// outlives it.
 class Prover {
  public:
   /// `threads` 0: ask() does the work itself, for tests and one-shot commands. `onAnswer` is called by a worker.
@@ -55,12 +59,15 @@ class Prover {
 
  private:
   void work();
+  [[nodiscard]] bool mayTake() const;
 
   Resolver& resolver_;
   std::function<void()> onAnswer_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<ProofRequest> requests_;
+  std::map<std::chrono::milliseconds, std::deque<ProofRequest>> requests_;  ///< by putOff; no deque is empty
+  std::size_t repeatLimit_;  ///< of the threads, one at least is kept for what is asked for the first time
+  std::size_t repeatsUnderWay_ = 0;
   std::vector<ProofAnswer> answers_;
   bool stop_ = false;
   std::vector<std::thread> threads_;
