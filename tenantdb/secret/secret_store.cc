@@ -153,7 +153,8 @@ Result<std::vector<KeyNeed>> SecretStore::domainsLackingKeys(std::int64_t limit)
       "                    AND x.mz2_key_id IS NOT NULL) AS free2"
       "  FROM domain d"
       "  WHERE (SELECT count(*) FROM dkim_selector s WHERE s.domain_id = d.id AND s.emptied_at IS NULL) < 2) lacking "
-      "WHERE free1 OR free2 ORDER BY has_active, id LIMIT ?",
+      // Customers' names come last: a tenant may enter any number of them, and each costs the making of two keys.
+      "WHERE free1 OR free2 ORDER BY has_active, kind = 'delegated', id LIMIT ?",
       values, [&](const sql::Row& row) {
         const auto id = row.integer(0);
         if (!id) return true;

@@ -72,9 +72,12 @@ TEST(SecretStore, ASpareGoesToOneSlotWhateverElseRuns) {
     EXPECT_EQ(one(*connection, "SELECT count(*), count(DISTINCT key_id) FROM dkim_selector"), "8|8");
     EXPECT_EQ(store.spareCount(KeyAlgorithm::rsaSha256, 2048).value(), 0);
     EXPECT_TRUE(store.domainsLackingKeys(100).value().empty());
+    must(*connection,
+         "INSERT INTO domain (platform_id, tenant_id, name, kind) VALUES (1, 1, 'custom.example', 'delegated')");
     must(*connection, "INSERT INTO tenant (platform_id, slug) VALUES (1, 't3')");
     const auto more = store.domainsLackingKeys(100).value();
-    ASSERT_EQ(more.size(), 1U);
+    ASSERT_EQ(more.size(), 2U);
+    EXPECT_EQ(more[0].name.textNoDot(), "t3.shop.example") << "a tenant may enter any number of customers' names";
     EXPECT_EQ(store.assignSpare(more[0].domain, Slot::mz1, KeyAlgorithm::rsaSha256, 2048, kNow).value(), std::nullopt)
         << "the pool is empty";
   });
