@@ -34,7 +34,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kReadSize = 65536;
 constexpr std::size_t kKeepReply = std::size_t{1} << 20;  // memory of a larger reply is given back
 
-/// Answers one connection: reads, answers every whole line of what came, writes, reads on. While a reply is being taken
+/// Answers one connection: reads, answers the whole lines of what came, writes, reads on. While a reply is being taken
 /// nothing more is read, so that a peer which does not take its replies costs one of them.
 class Session : public std::enable_shared_from_this<Session> {
  public:
@@ -66,7 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void take(std::string_view bytes) {
     lastUsed_ = Clock::now();
     out_.clear();
-    while (!bytes.empty()) {
+    while (!bytes.empty() && out_.size() < kKeepReply) {
       const auto end = bytes.find('\n');
       const auto part = bytes.substr(0, end);
       if (pending_.size() + part.size() > options_.maxLine) {
@@ -76,6 +76,7 @@ class Session : public std::enable_shared_from_this<Session> {
       }
       if (end == std::string_view::npos) {
         pending_ += part;
+        bytes = {};
         break;
       }
       if (pending_.empty()) {
@@ -87,6 +88,7 @@ class Session : public std::enable_shared_from_this<Session> {
       }
       bytes.remove_prefix(end + 1);
     }
+    rest_ = hangUp_ ? std::string_view() : bytes;
     if (pending_.empty()) {
       owing_.reset();
     } else if (!owing_) {
@@ -99,6 +101,8 @@ class Session : public std::enable_shared_from_this<Session> {
       if (error || self->hangUp_) return self->end();
       if (!half) self->owing_.reset();
       if (self->out_.capacity() > kKeepReply) std::string().swap(self->out_);
+      // What came with the requests that were answered: their replies were enough to hold at once.
+      if (!self->rest_.empty()) return self->take(self->rest_);
       self->read();
     });
   }
@@ -108,7 +112,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const UnixServer::Options& options_;
   OnEnd onEnd_;
   std::array<char, kReadSize> chunk_{};
-  std::string pending_;  ///< a request that has begun
+  std::string_view rest_;  ///< of chunk_: not looked at yet
+  std::string pending_;    ///< a request that has begun
   std::string out_;
   bool hangUp_ = false;
   std::optional<Clock::time_point> owing_;

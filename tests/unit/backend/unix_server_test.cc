@@ -183,6 +183,36 @@ TEST_F(UnixServerFixture, LetsAPeerGoThatDoesNotTakeItsReplies) {
   expectServes("a peer that does not read");
 }
 
+TEST_F(UnixServerFixture, HoldsFewRepliesHoweverManyRequestsComeAtOnce) {
+  const auto peakKilobytes = [] {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("VmHWM:", 0) == 0) return std::stol(line.substr(6));
+    }
+    return -1L;
+  };
+  std::vector<std::string> texts;
+  for (const char c : {'a', 'b', 'c', 'd'}) texts.push_back('"' + std::string(250000, c) + '"');
+  apply(source(SourceKind::staticRecord, 9), {rrset(1, "big.shop.example", "TXT", texts)});
+  start();
+  const auto one = peer();
+  const std::string request =
+      R"({"method":"lookup","parameters":{"qname":"big.shop.example.","qtype":"TXT","zone-id":1}})";
+  ASSERT_TRUE(one.send(request + "\n"));
+  ASSERT_GT(one.receive(1).size(), 1000000U);
+  const long before = peakKilobytes();
+  std::string all;
+  for (int i = 0; i < 200; ++i) all += request + "\n";  // within what is read at once
+  ASSERT_TRUE(one.send(all));
+  std::ptrdiff_t lines = 0;
+  for (std::string in = "-"; lines < 200 && !in.empty(); lines += std::count(in.begin(), in.end(), '\n')) {
+    in = one.receive(1);
+  }
+  EXPECT_EQ(lines, 200) << "each is answered";
+  EXPECT_GT(before, 0);
+  EXPECT_LT(peakKilobytes() - before, 64 * 1024) << "of 200 MB of replies";
+}
+
 TEST_F(UnixServerFixture, MakesRoomAtTheLimitOfConnections) {
   start();
   std::vector<Peer> peers;
