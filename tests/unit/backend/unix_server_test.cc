@@ -194,6 +194,7 @@ TEST_F(UnixServerFixture, HoldsFewRepliesHoweverManyRequestsComeAtOnce) {
   std::vector<std::string> texts;
   for (const char c : {'a', 'b', 'c', 'd'}) texts.push_back('"' + std::string(250000, c) + '"');
   apply(source(SourceKind::staticRecord, 9), {rrset(1, "big.shop.example", "TXT", texts)});
+  options.partial = std::chrono::seconds(60);  // this peer reads, if slowly
   start();
   const auto one = peer();
   const std::string request =
@@ -202,15 +203,15 @@ TEST_F(UnixServerFixture, HoldsFewRepliesHoweverManyRequestsComeAtOnce) {
   ASSERT_GT(one.receive(1).size(), 1000000U);
   const long before = peakKilobytes();
   std::string all;
-  for (int i = 0; i < 200; ++i) all += request + "\n";  // within what is read at once
+  for (int i = 0; i < 100; ++i) all += request + "\n";  // within what is read at once
   ASSERT_TRUE(one.send(all));
   std::ptrdiff_t lines = 0;
-  for (std::string in = "-"; lines < 200 && !in.empty(); lines += std::count(in.begin(), in.end(), '\n')) {
+  for (std::string in = "-"; lines < 100 && !in.empty(); lines += std::count(in.begin(), in.end(), '\n')) {
     in = one.receive(1);
   }
-  EXPECT_EQ(lines, 200) << "each is answered";
+  EXPECT_EQ(lines, 100) << "each is answered";
   EXPECT_GT(before, 0);
-  EXPECT_LT(peakKilobytes() - before, 64 * 1024) << "of 200 MB of replies";
+  EXPECT_LT(peakKilobytes() - before, 32 * 1024) << "of 100 MB of replies";
 }
 
 TEST_F(UnixServerFixture, MakesRoomAtTheLimitOfConnections) {
