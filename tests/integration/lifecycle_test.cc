@@ -3,7 +3,12 @@
 // early.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -13,12 +18,16 @@
 
 #include "core/clock.h"
 #include "core/secret.h"
+#include "mailauth/dkim.h"
 #include "rotation/key_generation.h"
 #include "rotation/key_store.h"
 #include "system/process.h"
+#include "system/resolver.h"
 #include "system/settings.h"
+#include "system/template.h"
 #include "tests/support/daemon.h"
 #include "tests/support/engines.h"
+#include "tests/support/milter_client.h"
 #include "tests/support/pdns_server.h"
 
 namespace mailzone {
@@ -61,9 +70,10 @@ class Stage {
     pdns_.emplace(folder_.path() + "/backend.sock");
     rotate_.emplace(
         folder_.path(), "mailzone-rotate",
-        database_.settings("keys") + fmt::format("[rotation]\nspare_keys = 2\npoll_ms = 100\nexport_path = \"{}\"\n"
-                                                 "[resolver]\nservers = [\"127.0.0.1@{}\"]\ntimeout_ms = 2000\n",
-                                                 exportPath(), pdns_->server().port));
+        database_.settings("keys") +
+            fmt::format("[rotation]\nspare_keys = 2\npoll_ms = 100\nexport_path = \"{}\"\nopendkim_pid_file = \"{}\"\n"
+                        "[resolver]\nservers = [\"{}\"]\ntimeout_ms = 2000\n",
+                        exportPath(), signerPidFile(), resolver()));
     rotate_->start();
     for (const char* name : {"shop.example", kCommon, "t1.shop.example", "t2.shop.example"}) {
       EXPECT_TRUE(eventually([&] { return activeSlot(name) != ""; }, 30s)) << name << log();
@@ -192,7 +202,10 @@ class Stage {
 
   [[nodiscard]] test::Daemon& rotate() { return *rotate_; }
   [[nodiscard]] std::string log() const { return "\n" + rotate_->log() + backend_->log(); }
+  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
   [[nodiscard]] std::string exportPath() const { return folder_.path() + "/export"; }
+  [[nodiscard]] std::string signerPidFile() const { return folder_.path() + "/opendkim.pid"; }
+  [[nodiscard]] std::string resolver() const { return fmt::format("127.0.0.1@{}", pdns_->server().port); }
 
  private:
   std::unique_ptr<sql::Connection> as(const std::string& name, SqlRole role) {
@@ -468,6 +481,120 @@ TEST(Lifecycle, AKilledRotationLosesNothing) {
     }
     stage.expectWhole();
   });
+}
+
+/// OpenDKIM with the shipped configuration over the export.
+class Signer {
+ public:
+  explicit Signer(const Stage& stage) : folder_(stage.folder()) {
+    const passwd* self = ::getpwuid(::geteuid());
+    const TemplateValues values = {{"OPENDKIM_USER", self != nullptr ? self->pw_name : "root"},
+                                   {"OPENDKIM_PIDFILE", stage.signerPidFile()},
+                                   {"SIGNER_SOCKET", "local:" + socket()},
+                                   {"SIGNING_TABLE", stage.exportPath() + "/current/signingtable"},
+                                   {"KEY_TABLE", "file:" + stage.exportPath() + "/current/keytable"},
+                                   {"AUTHOR_LUA", folder_ + "/author.lua"},
+                                   {"AUTHORS_FOLDER", stage.exportPath() + "/current/authors"},
+                                   {"MAIL_HOST", "out1.shop.example"},
+                                   {"PLATFORM", "shop.example"}};
+    for (const std::string file : {"opendkim.conf", "author.lua"}) {
+      const auto text = fillTemplate(readFile(MAILZONE_SOURCE_DIR "/rotation/signing/opendkim/" + file), values);
+      if (!text) throw std::runtime_error(describe(text.error()));
+      std::ofstream(folder_ + "/" + file) << *text;
+    }
+    Command command;
+    command.argv = {"/usr/sbin/opendkim", "-f", "-x", folder_ + "/opendkim.conf"};
+    command.logFile = folder_ + "/opendkim.log";
+    const auto started = spawn(command);
+    if (!started) throw std::runtime_error(describe(started.error()));
+    pid_ = *started;
+  }
+  ~Signer() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Signer(const Signer&) = delete;
+  Signer& operator=(const Signer&) = delete;
+
+  [[nodiscard]] bool running() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
+  /// The signatures of a mail from a@NAME, as "d:selector verdict", sorted; or what became of it instead.
+  [[nodiscard]] std::vector<std::string> signatures(const std::string& name, Resolver& resolver) const {
+    const std::string message = fmt::format(
+        "From: a@{}\r\nTo: r@receiver.example\r\nSubject: hello\r\nDate: Wed, 25 Nov 2026 10:00:00 +0000\r\n"
+        "Message-ID: <1@{}>\r\n\r\nhello\r\n",
+        name, name);
+    const auto outcome = test::throughMilter(socket(), "a@" + name, message);
+    if (!outcome) return {describe(outcome.error())};
+    if (!outcome->passed()) return {fmt::format("{} {}", outcome->action, outcome->reply)};
+    std::string sent;
+    for (const auto& field : outcome->fields) sent += field;
+    sent += message;
+    std::vector<std::string> out;
+    for (const auto& one : mailauth::verifyDkim(sent, resolver, now())) {
+      out.push_back(fmt::format("{}:{} {}", one.domain ? one.domain->textNoDot() : "?",
+                                one.selector ? one.selector->textNoDot() : "?",
+                                one.verdict == mailauth::Verdict::pass ? "pass" : one.reason));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+ private:
+  [[nodiscard]] std::string socket() const { return folder_ + "/opendkim.sock"; }
+  std::string folder_;
+  pid_t pid_ = 0;
+};
+
+TEST(Lifecycle, OpenDkimSignsWithTheNewKeyAfterASwitchWithoutARestart) {
+  const auto database = test::makeTestDatabase(sql::Dialect::sqlite);
+  Stage stage(*database);
+  const Signer signer(stage);
+  const auto resolver = openResolver({{stage.resolver()}, "", 2000ms});
+  ASSERT_TRUE(resolver) << describe(resolver.error());
+  std::vector<std::string> last;
+  const auto signs = [&](const std::string& name, const std::vector<std::string>& wanted) {
+    return eventually([&] { return (last = signer.signatures(name, **resolver)) == wanted; }, 20s);
+  };
+  const auto shown = [&] {
+    std::string text = stage.log();
+    for (const auto& one : last) text += one + "\n";
+    return text;
+  };
+  const std::string name = "t1.shop.example";
+  const std::string common = fmt::format("{}:{} pass", kCommon, stage.activeSlot(kCommon));
+  const auto first = stage.activeSlot(name), second = std::string(first == "mz1" ? "mz2" : "mz1");
+  EXPECT_TRUE(signs(name, {common, fmt::format("{}:{} pass", name, first)})) << shown();
+
+  // The other slot takes over.
+  ASSERT_TRUE(eventually([&] {
+    return stage.one(
+               "SELECT s.proven_at FROM dkim_selector s JOIN domain d ON d.id = s.domain_id WHERE d.name = ? "
+               "AND s.slot = ?",
+               {name, second}) != "";
+  }));
+  stage.must(
+      fmt::format("UPDATE active_key SET selector_id = (SELECT s.id FROM dkim_selector s WHERE s.domain_id = "
+                  "active_key.domain_id AND s.slot = '{}') WHERE domain_id = (SELECT id FROM domain WHERE "
+                  "name = '{}')",
+                  second, name));
+  EXPECT_TRUE(signs(name, {common, fmt::format("{}:{} pass", name, second)})) << shown();
+
+  // A tenant that OpenDKIM has never heard of: it waits, is signed for, and never leaves unsigned on the way.
+  const std::string young = "t4.shop.example";
+  stage.appMust("INSERT INTO tenant (platform_id, slug) VALUES (1, 't4')");
+  const auto isWhole = [&] {
+    last = signer.signatures(young, **resolver);
+    EXPECT_FALSE(last.empty()) << "unsigned";
+    const auto slot = stage.activeSlot(young);
+    return last == std::vector<std::string>{common, fmt::format("{}:{} pass", young, slot)};
+  };
+  EXPECT_TRUE(eventually(isWhole, 20s)) << shown();
+
+  // And one that may send no more.
+  stage.appMust("UPDATE tenant SET state = 'suspended' WHERE slug = 't4'");
+  EXPECT_TRUE(signs(young, {"t "})) << "put off, never unsigned" << shown();
+  EXPECT_TRUE(signs(name, {common, fmt::format("{}:{} pass", name, second)})) << shown();
+  EXPECT_TRUE(signer.running()) << "all this with one process";
 }
 
 }  // namespace
