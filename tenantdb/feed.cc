@@ -60,7 +60,8 @@ Result<void> advanceSqlite(sql::Connection& connection, std::int64_t limit) {
          "FROM feed_inbox WHERE id <= ?",
          upTo},
         {"DELETE FROM feed_inbox WHERE id <= ?", upTo},
-        {"UPDATE zone_serial SET serial = max(serial + 1, (SELECT max(seq) FROM change_log)) "
+        // Modulo 2^32 (RFC 1982): an imported zone may have any serial, and one at the end must not stop the feed.
+        {"UPDATE zone_serial SET serial = max((serial + 1) % 4294967296, (SELECT max(seq) FROM change_log)) "
          "WHERE EXISTS (SELECT 1 FROM change_log c WHERE c.seq > (SELECT seq FROM feed_head WHERE one = 1) "
          "              AND (c.zone_id IS NULL OR c.zone_id = zone_serial.zone_id))",
          none},

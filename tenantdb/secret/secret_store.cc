@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tenantdb/columns.h"
 
 namespace mailzone::tenantdb {
@@ -393,8 +395,13 @@ Result<std::vector<DepartedProgress>> SecretStore::departedInProgress() {
         progress.mz2 = columns.optionalId<KeyId>(3, "mz2_key_id");
         progress.leftAt = columns.take<TimePoint>(parseSqlTime(row.text(4)), "left_at");
         progress.revokedAt = columns.time(5, "revoked_at");
-        progress.drain = std::chrono::seconds(columns.number(6, "platform.drain_seconds", 0, Columns::kMostId));
-        progress.revoke = std::chrono::seconds(columns.number(7, "platform.revoke_seconds", 0, Columns::kMostId));
+        // More than can be added to a time means the same as a century.
+        const auto wait = [&](std::size_t column, std::string_view name) {
+          constexpr std::int64_t kCentury = 100LL * 366 * 86400;
+          return std::chrono::seconds(std::min(columns.number(column, name, 0, Columns::kMostId), kCentury));
+        };
+        progress.drain = wait(6, "platform.drain_seconds");
+        progress.revoke = wait(7, "platform.revoke_seconds");
         if (!columns.error()) list.push_back(std::move(progress));
         return true;
       });

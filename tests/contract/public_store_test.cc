@@ -121,6 +121,22 @@ TEST(Feed, NumbersWhatIsCommittedAndRaisesTheSerialsOfItsZones) {
   });
 }
 
+// An imported zone may have any serial; the feed is everybody's and must not stop at the last one.
+TEST(Feed, ASerialThatCannotRiseFurtherStartsAgain) {
+  onEachEngine([](TestDatabase& database) {
+    const auto connection = database.connect();
+    seedPlatform(*connection);
+    Feed feed(*connection);
+    ASSERT_TRUE(feed.advance());
+    must(*connection, "UPDATE zone_serial SET serial = 4294967295 WHERE zone_id = 1");
+    must(*connection, "INSERT INTO tenant (platform_id, slug) VALUES (1, 't9')");
+    const auto next = feed.advance();
+    ASSERT_TRUE(next) << describe(next.error());
+    EXPECT_EQ(one(*connection, "SELECT serial FROM zone_serial WHERE zone_id = 1"), std::to_string(*next))
+        << "newer than 4294967295 by RFC 1982 section 3.2";
+  });
+}
+
 TEST(Feed, SaysThatAChangeWasCompactedAway) {
   onEachEngine([](TestDatabase& database) {
     const auto connection = database.connect();

@@ -85,6 +85,10 @@ TEST(Schema, ADeletedTenantLeavesADepartedRowWithItsKeys) {
     // Drained, revoked, gone: facts that rotation writes.
     SecretStore secrets(*connection);
     ASSERT_EQ(secrets.departedInProgress().value().size(), 1U);
+    must(*connection, "UPDATE platform SET drain_seconds = 9223372036854775807, revoke_seconds = 9223372036854775807");
+    const auto forEver = secrets.departedInProgress().value().at(0);
+    EXPECT_GT(forEver.leftAt + forEver.drain, SystemClock().now()) << "as long as that is, it is not over at once";
+    EXPECT_GT(forEver.leftAt + forEver.revoke, SystemClock().now());
     ASSERT_TRUE(secrets.markRevoked(DepartedId{1}, SystemClock().now()));
     EXPECT_FALSE(PublicStore(*connection).departed(DepartedId{1}).value()->value->slots[0].key);
     ASSERT_TRUE(secrets.markGone(DepartedId{1}, SystemClock().now()));

@@ -823,9 +823,10 @@ BEGIN
       -- By a join on the primary key: DELETE ... WHERE id IN (SELECT ...) would wait on writers' gap locks.
       DELETE feed_inbox FROM change_log STRAIGHT_JOIN feed_inbox ON feed_inbox.id = change_log.inbox_id
       WHERE change_log.seq > head;
+      -- Modulo 2^32 (RFC 1982): an imported zone may have any serial, and one at the end must not stop the feed.
       UPDATE zone_serial JOIN (SELECT DISTINCT zone_id FROM change_log WHERE seq > head) changed
         ON changed.zone_id = zone_serial.zone_id OR changed.zone_id IS NULL
-      SET zone_serial.serial = greatest(zone_serial.serial + 1, head + moved);
+      SET zone_serial.serial = greatest((zone_serial.serial + 1) % 4294967296, head + moved);
       UPDATE feed_head SET seq = head + moved WHERE one = 1;
     END IF;
     COMMIT;
