@@ -33,6 +33,51 @@ bool domainsDepend(const PlatformContext& before, const PlatformContext& after) 
          withoutSerials(before.zones) != withoutSerials(after.zones) || poolNames(before) != poolNames(after);
 }
 
+/// Puts the row of that id back where it stood, in the order of `less`.
+template <class T, class Less>
+void putBack(std::vector<T>& list, const std::vector<T>& before, std::int64_t id, Less less) {
+  const auto was = std::find_if(before.begin(), before.end(), [&](const T& each) { return raw(each.id) == id; });
+  if (was != before.end()) list.insert(std::upper_bound(list.begin(), list.end(), *was, less), *was);
+}
+
+void putBack(PlatformContext& fresh, const PlatformContext& before, const tenantdb::BadPart& part) {
+  const auto byId = [](const auto& a, const auto& b) { return a.id < b.id; };
+  const auto byName = [](const auto& a, const auto& b) { return a.name < b.name; };
+  if (part.table == "ip_pool") {
+    putBack(fresh.pools, before.pools, part.id, byId);
+  } else if (part.table == "relay") {
+    putBack(fresh.relays, before.relays, part.id, byId);
+  } else if (part.table == "stream") {
+    putBack(fresh.streams, before.streams, part.id, byName);
+  } else if (part.table == "zone") {
+    putBack(fresh.zones, before.zones, part.id, byId);
+  } else if (part.table == "ip_address") {
+    for (const auto& pool : before.pools) {
+      for (auto& each : fresh.pools) {
+        if (each.id == pool.id) putBack(each.addresses, pool.addresses, part.id, byId);
+      }
+    }
+  } else if (part.table == "mail_exchanger" &&
+             fresh.platform.mailExchangers.size() < before.platform.mailExchangers.size()) {
+    // These have no id here. One set of records: it stays as it was until each of its rows can be read again.
+    fresh.platform.mailExchangers = before.platform.mailExchangers;
+  }
+}
+
+/// A row that was good and is spoilt goes on as it was: leaving it out would change what good rows answer (an address
+/// less in everybody's SPF).
+PlatformContext withLastGood(PlatformContext fresh, const PlatformContext& before,
+                             const std::vector<tenantdb::BadPart>& badParts) {
+  // Pools first: an address is put back into its pool.
+  for (const auto& part : badParts) {
+    if (part.table == "ip_pool") putBack(fresh, before, part);
+  }
+  for (const auto& part : badParts) {
+    if (part.table != "ip_pool") putBack(fresh, before, part);
+  }
+  return fresh;
+}
+
 SourceId idOf(SourceKind kind, std::int64_t id) noexcept {
   return {kind, id};
 }
@@ -212,8 +257,8 @@ Result<void> Follower::readContexts(Work* work) {
   std::map<PlatformId, PlatformContext> fresh;
   badContexts_.clear();
   for (const auto id : *ids) {
-    std::vector<Error> badRows;
-    auto context = source_->context(id, &badRows);
+    std::vector<tenantdb::BadPart> badParts;
+    auto context = source_->context(id, &badParts);
     if (!context && !isFaultOfRow(context.error())) return pass(context);
     const auto before = contexts_.find(id);
     if (!context) {
@@ -223,7 +268,10 @@ Result<void> Follower::readContexts(Work* work) {
       continue;
     }
     if (!*context) continue;
-    for (const auto& bad : badRows) log::warn("a row makes no records", {{"platform", raw(id)}, {"error", bad}});
+    for (const auto& part : badParts) {
+      log::warn("a row makes no records", {{"platform", raw(id)}, {"table", part.table}, {"error", part.error}});
+    }
+    if (before != contexts_.end()) *context = withLastGood(std::move(**context), before->second, badParts);
     if (work != nullptr && (before == contexts_.end() || before->second != **context)) {
       work->contexts.insert(id);
       if (before == contexts_.end() || domainsDepend(before->second, **context)) work->everything.insert(id);

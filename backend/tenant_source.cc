@@ -43,8 +43,8 @@ class SqlTenantSource final : public TenantSource {
   Result<std::optional<std::string>> nonceAt(std::int64_t seq) override { return told(feed_.nonceAt(seq)); }
 
   Result<std::vector<PlatformId>> platforms() override { return told(store_.platforms()); }
-  Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<Error>* badRows) override {
-    return told(store_.context(id, badRows));
+  Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<tenantdb::BadPart>* badParts) override {
+    return told(store_.context(id, badParts));
   }
   Result<std::optional<RowOf<DomainId, Domain>>> domain(DomainId id) override { return told(store_.domain(id)); }
   Result<void> eachDomain(PlatformId id, const OnRow<DomainId, Domain>& onRow) override {

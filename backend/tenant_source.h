@@ -1,6 +1,6 @@
 // What the follower reads of the tenant database: an interface of its own, so that its tests need no database. The
-// functions mean what those of the same names in tenantdb/public_store.h mean. None fails with Errc::corrupt: that is the
-// replica's.
+// functions mean what those of the same names in tenantdb/public_store.h mean. None fails with Errc::corrupt: that is
+// the replica's.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ class TenantSource {
   [[nodiscard]] virtual Result<std::optional<std::string>> nonceAt(std::int64_t seq) = 0;
 
   [[nodiscard]] virtual Result<std::vector<PlatformId>> platforms() = 0;
-  [[nodiscard]] virtual Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<Error>* badRows) = 0;
+  [[nodiscard]] virtual Result<std::optional<PlatformContext>> context(PlatformId id,
+                                                                       std::vector<tenantdb::BadPart>* badParts) = 0;
   [[nodiscard]] virtual Result<std::optional<RowOf<DomainId, Domain>>> domain(DomainId id) = 0;
   [[nodiscard]] virtual Result<void> eachDomain(PlatformId id, const OnRow<DomainId, Domain>& onRow) = 0;
   [[nodiscard]] virtual Result<std::optional<RowOf<DepartedId, Departed>>> departed(DepartedId id) = 0;

@@ -57,9 +57,12 @@ class Causes {
   std::vector<Cause> causes_;
 };
 
+/// Rows that are listed: table and row.
+using Seen = std::set<std::pair<std::string, std::string>>;
 using Names = std::map<std::pair<ZoneId, DnsName>, std::vector<zonegen::Contribution>>;
 
-Result<void> checkZones(sql::Connection& connection, const Names& names, std::vector<Finding>& findings) {
+Result<void> checkZones(sql::Connection& connection, const Names& names, const Seen& seen,
+                        std::vector<Finding>& findings) {
   const auto zones = zonesOf(connection);
   if (!zones) return pass(zones);
   std::vector<zonegen::ZoneRRset> records;
@@ -67,9 +70,16 @@ Result<void> checkZones(sql::Connection& connection, const Names& names, std::ve
     for (RRset& set : zonegen::standing(contributions)) records.push_back({at.first, std::move(set)});
   }
   std::map<ZoneId, std::string> nameOf;
-  for (const Zone& zone : *zones) nameOf[zone.id] = zone.name.textNoDot();
+  std::set<ZoneId> unknown;  // what stands in the zones of a platform that cannot be read
+  for (const Zone& zone : *zones) {
+    nameOf[zone.id] = zone.name.textNoDot();
+    if (zone.platform && seen.contains({"platform", fmt::format("id {}", raw(*zone.platform))}))
+      unknown.insert(zone.id);
+  }
   Causes causes;
-  for (const zonegen::Finding& finding : zonegen::check(*zones, records)) causes.add(nameOf[finding.zone], finding);
+  for (const zonegen::Finding& finding : zonegen::check(*zones, records)) {
+    if (!unknown.contains(finding.zone)) causes.add(nameOf[finding.zone], finding);
+  }
   causes.moveTo(findings);
   return {};
 }
@@ -79,7 +89,7 @@ Result<void> checkZones(sql::Connection& connection, const Names& names, std::ve
 Result<std::vector<Finding>> checkEverything(sql::Connection& connection) {
   auto findings = tenantdb::checkDatabase(connection);
   if (!findings) return findings;
-  std::set<std::pair<std::string, std::string>> seen;
+  Seen seen;
   for (const Finding& finding : *findings) seen.emplace(finding.table, finding.row);
   Names names;
   const auto derived = deriveAll(
@@ -90,12 +100,13 @@ Result<std::vector<Finding>> checkEverything(sql::Connection& connection) {
       },
       [&](BadRow&& bad) {
         std::string row = fmt::format("id {}", bad.id);
-        // What could not even be read as a value is a finding of tenantdb already.
-        if (!seen.emplace(bad.table, row).second) return;
-        findings->push_back({bad.table, std::move(row), bad.error.value, bad.error.rule, bad.error.remedy});
+        // What could not even be read as a value is a finding of tenantdb already; what only follows from it is none.
+        if (bad.follows || !seen.emplace(bad.table, row).second) return;
+        findings->push_back({bad.table, std::move(row), bad.error.value, bad.error.rule,
+                             bad.error.remedy.empty() ? "correct the row" : bad.error.remedy});
       });
   if (!derived) return pass(derived);
-  if (auto checked = checkZones(connection, names, *findings); !checked) return pass(checked);
+  if (auto checked = checkZones(connection, names, seen, *findings); !checked) return pass(checked);
   return findings;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/derive.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "tenantdb/public_store.h"
@@ -24,22 +25,61 @@ class Collector {
     }
     for (zonegen::ZoneRRset& set : *sets) onSet_(std::move(set), origin, id);
   }
-  void bad(const std::string& table, std::int64_t id, const Error& error) const { onBad_({table, id, error}); }
+  void bad(const std::string& table, std::int64_t id, const Error& error, bool follows = false) const {
+    onBad_({table, id, error, follows});
+  }
 
  private:
   const OnSet& onSet_;
   const OnBadRow& onBad_;
 };
 
+/// What a row would make if the parts that cannot be read were none of its business: tells a row's own fault from one
+/// that follows from a part.
+class WithoutBadParts {
+ public:
+  WithoutBadParts(const PlatformContext& context, const std::vector<tenantdb::BadPart>& parts)
+      : context_(context), parts_(parts) {
+    dropFrom(context_.streams);
+  }
+  [[nodiscard]] bool any() const noexcept { return !parts_.empty(); }
+  [[nodiscard]] Result<Sets> records(Domain domain) const {
+    dropFrom(domain.streams);
+    if (domain.zone && isBad("zone", raw(*domain.zone))) domain.zone.reset();
+    return zonegen::recordsForDomain(context_, domain);
+  }
+
+ private:
+  [[nodiscard]] bool isBad(std::string_view table, std::int64_t id) const {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [&](const tenantdb::BadPart& part) { return part.table == table && part.id == id; });
+  }
+  void dropFrom(std::vector<Stream>& streams) const {
+    std::erase_if(streams, [&](const Stream& stream) {
+      return (stream.pool && isBad("ip_pool", raw(*stream.pool))) ||
+             (stream.relay && isBad("relay", raw(*stream.relay)));
+    });
+  }
+
+  PlatformContext context_;
+  const std::vector<tenantdb::BadPart>& parts_;
+};
+
 Result<void> derivePlatform(PublicStore& store, PlatformId id, const PlatformContext& context,
-                            const Collector& collector) {
+                            const std::vector<tenantdb::BadPart>& badParts, const Collector& collector) {
+  const WithoutBadParts without(context, badParts);
   collector.take("platform", raw(id), zonegen::recordsForPlatform(context));
   for (const Pool& pool : context.pools) {
     collector.take("ip_pool", raw(pool.id), zonegen::recordsForPool(context, pool));
   }
   auto domains = store.eachDomain(id, [&](tenantdb::RowOf<DomainId, Domain> row) {
     if (!row.value) return collector.bad("domain", raw(row.id), row.value.error());
-    collector.take("domain", raw(row.id), zonegen::recordsForDomain(context, *row.value));
+    auto records = zonegen::recordsForDomain(context, *row.value);
+    if (!records && without.any()) {
+      const auto alone = without.records(*row.value);
+      return collector.bad("domain", raw(row.id), alone ? records.error() : alone.error(), alone.has_value());
+    }
+    collector.take("domain", raw(row.id), std::move(records));
   });
   if (!domains) return domains;
   return store.eachDeparted(id, [&](tenantdb::RowOf<DepartedId, Departed> row) {
@@ -56,7 +96,9 @@ Result<void> deriveAll(sql::Connection& connection, const OnSet& onSet, const On
   const Collector collector(onSet, onBad);
   const auto zones = store.zones();
   if (!zones) return pass(zones);
+  std::set<std::int64_t> badZones;
   for (const auto& row : *zones) {
+    if (!row.value) badZones.insert(raw(row.id));
     if (row.value) {
       collector.take("zone", raw(row.id), zonegen::recordsForZone(*row.value));
     } else {
@@ -67,16 +109,19 @@ Result<void> deriveAll(sql::Connection& connection, const OnSet& onSet, const On
   if (!platforms) return pass(platforms);
   std::vector<PlatformContext> contexts;
   for (const PlatformId id : *platforms) {
-    std::vector<Error> badRows;
-    auto context = store.context(id, &badRows);
+    std::vector<tenantdb::BadPart> badParts;
+    auto context = store.context(id, &badParts);
     if (!context && context.error().code != Errc::unavailable && context.error().code != Errc::temporary) {
       collector.bad("platform", raw(id), context.error());
+      for (const auto& row : *zones) {
+        if (row.value && row.value->platform == id) badZones.insert(raw(row.id));
+      }
       continue;
     }
     if (!context) return pass(context);
     if (!*context) continue;
-    for (const Error& error : badRows) collector.bad("platform", raw(id), error);
-    if (auto derived = derivePlatform(store, id, **context, collector); !derived) return derived;
+    for (const auto& part : badParts) collector.bad(part.table, part.id, part.error);
+    if (auto derived = derivePlatform(store, id, **context, badParts, collector); !derived) return derived;
     contexts.push_back(std::move(**context));
   }
   return store.eachStaticRecord([&](tenantdb::RowOf<StaticRecordId, StaticRecord> row) {
@@ -89,7 +134,8 @@ Result<void> deriveAll(sql::Connection& connection, const OnSet& onSet, const On
     if (context == contexts.end()) {
       return collector.bad("static_record", raw(row.id),
                            {Errc::invalidInput, row.value->owner.textNoDot(), "its zone cannot be read or is not there",
-                            "correct the zone's row first"});
+                            "correct the zone's row first"},
+                           badZones.contains(raw(row.value->zone)));
     }
     collector.take("static_record", raw(row.id), zonegen::recordsForStatic(*context, *row.value),
                    zonegen::Origin::written);

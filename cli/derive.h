@@ -20,6 +20,7 @@ struct BadRow {
   std::string table;
   std::int64_t id = 0;
   Error error;
+  bool follows = false;  ///< nothing is wrong with this row: another one that is reported spoils it
 };
 
 /// Calls `onSet` for every RRset of every source, unmerged, with the id of its row, and `onBad` for every row that

@@ -1,6 +1,9 @@
 // `mailzone db check`, the part that only the database knows.
 #include <fmt/format.h>
 
+#include <set>
+#include <utility>
+
 #include "core/clock.h"
 #include "tenantdb/columns.h"
 #include "tenantdb/migrator.h"
@@ -55,6 +58,8 @@ constexpr Question kQuestions[] = {
      "SELECT a.domain_id, a.selector_id FROM active_key a LEFT JOIN dkim_selector s ON s.id = a.selector_id "
      "AND s.domain_id = a.domain_id WHERE s.id IS NULL OR s.revoked_at IS NOT NULL OR s.emptied_at IS NOT NULL",
      "it points at no live selector of its domain", "delete the row; mailzone-rotate activates another key"},
+    {"stream", "SELECT s.id, s.name FROM stream s WHERE (s.pool_id IS NULL) = (s.relay_id IS NULL)",
+     "exactly one of pool_id and relay_id is set", "correct the row"},
     {"stream",
      "SELECT s.id, s.name FROM stream s LEFT JOIN domain d ON d.id = s.domain_id LEFT JOIN platform p ON p.id = "
      "s.platform_id LEFT JOIN ip_pool i ON i.id = s.pool_id LEFT JOIN relay r ON r.id = s.relay_id "
@@ -125,19 +130,8 @@ class Check {
     findings_.push_back({std::string(table), std::move(row), std::move(value), std::move(reason), std::move(remedy)});
   }
   void add(std::string_view table, std::int64_t id, const Error& error) {
-    add(table, fmt::format("id {}", id), error.value, error.rule, error.remedy);
-  }
-
-  /// An Error of a row that the platform's context left out: its rule begins with "TABLE ID, column" (Columns::note).
-  void addPart(const Error& error) {
-    const auto blank = error.rule.find(' ');
-    const auto comma = error.rule.find(',');
-    if (comma == std::string::npos || blank > comma) {
-      add("platform", "", error.value, error.rule, error.remedy);
-      return;
-    }
-    add(error.rule.substr(0, blank), "id " + error.rule.substr(blank + 1, comma - blank - 1), error.value, error.rule,
-        error.remedy);
+    std::string row = fmt::format("id {}", id);
+    if (seen_.emplace(table, row).second) add(table, std::move(row), error.value, error.rule, error.remedy);
   }
 
   /// Every row as the backend reads it.
@@ -146,13 +140,13 @@ class Check {
     const auto platforms = store.platforms();
     if (!platforms) return pass(platforms);
     for (const auto id : *platforms) {
-      std::vector<Error> bad;
+      std::vector<BadPart> bad;
       const auto context = store.context(id, &bad);
       if (!context) {
         if (context.error().code != Errc::invalidInput) return pass(context);
         add("platform", raw(id), context.error());
       }
-      for (const auto& error : bad) addPart(error);
+      for (const auto& part : bad) add(part.table, part.id, part.error);
       auto read = store.eachDomain(id, [&](const RowOf<DomainId, Domain>& row) {
         if (!row.value) add("domain", raw(row.id), row.value.error());
       });
@@ -188,12 +182,18 @@ class Check {
         if (secrets->empty()) continue;
         statement.replace(at, 8, *secrets);
       }
+      // Each row once, by what is found first. (Rows of login_domain share the first half of their key.)
+      std::set<std::pair<std::string, std::string>> found;
       auto asked = connection_.query(statement, {}, [&](const sql::Row& row) {
-        add(question.table, "id " + escapeForDisplay(row.text(0)), escapeForDisplay(row.text(1)),
-            std::string(question.reason), std::string(question.remedy));
+        std::string id = "id " + escapeForDisplay(row.text(0));
+        found.emplace(question.table, id);
+        if (seen_.contains({std::string(question.table), id})) return true;
+        add(question.table, std::move(id), escapeForDisplay(row.text(1)), std::string(question.reason),
+            std::string(question.remedy));
         return true;
       });
       if (!asked) return asked;
+      seen_.merge(found);
     }
     return {};
   }
@@ -216,6 +216,7 @@ class Check {
 
   sql::Connection& connection_;
   std::vector<Finding> findings_;
+  std::set<std::pair<std::string, std::string>> seen_;  // table and row
 };
 
 }  // namespace

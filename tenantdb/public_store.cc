@@ -1,5 +1,7 @@
 #include "tenantdb/public_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -262,19 +264,24 @@ RowOf<ZoneId, Zone> readZone(const sql::Row& row, std::int64_t id) {
 
 /// Keeps what is good of a context's rows and reports the rest.
 template <class T>
-void keep(std::vector<T>& list, Result<T> row, std::vector<Error>* badRows) {
+void keep(std::vector<T>& list, std::string_view table, std::int64_t id, Result<T> row, std::vector<BadPart>& bad) {
   if (row) {
     list.push_back(*std::move(row));
-  } else if (badRows != nullptr) {
-    badRows->push_back(row.error());
+  } else {
+    bad.push_back({std::string(table), id, row.error()});
   }
+}
+
+bool contains(const std::vector<BadPart>& parts, std::string_view table, std::int64_t id) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const BadPart& part) { return part.table == table && part.id == id; });
 }
 
 /// The parts of a platform, read one query after another; the first failure of the database ends it.
 class ContextReader {
  public:
-  ContextReader(sql::Connection& connection, PlatformId id, std::vector<Error>* badRows)
-      : connection_(connection), id_(id), badRows_(badRows) {}
+  ContextReader(sql::Connection& connection, PlatformId id, std::vector<BadPart>& bad)
+      : connection_(connection), id_(id), bad_(bad) {}
 
   Result<std::optional<PlatformContext>> read() {
     std::optional<Result<Platform>> platform;
@@ -287,10 +294,10 @@ class ContextReader {
     readMailExchangers();
     readPools();
     readRelays();
-    each(std::string(kStreamColumns) + "platform_id = ? ORDER BY name",
-         [&](const sql::Row& row, std::int64_t id) { keep(context_.streams, readStream(row, id), badRows_); });
-    each(std::string(kZoneColumns) + "WHERE z.platform_id = ? OR z.platform_id IS NULL ORDER BY z.id",
-         [&](const sql::Row& row, std::int64_t id) { keep(context_.zones, readZone(row, id).value, badRows_); });
+    readStreams();
+    each(
+        std::string(kZoneColumns) + "WHERE z.platform_id = ? OR z.platform_id IS NULL ORDER BY z.id",
+        [&](const sql::Row& row, std::int64_t id) { keep(context_.zones, "zone", id, readZone(row, id).value, bad_); });
     if (!failed_) return pass(failed_);
     return context_;
   }
@@ -318,7 +325,7 @@ class ContextReader {
            Columns columns(row, "mail_exchanger", id);
            MailExchanger exchanger{static_cast<std::uint16_t>(columns.number(1, "preference", 0, 65535)),
                                    columns.hostName(2, "host_name")};
-           keep(context_.platform.mailExchangers, columns.done(std::move(exchanger)), badRows_);
+           keep(context_.platform.mailExchangers, "mail_exchanger", id, columns.done(std::move(exchanger)), bad_);
          });
   }
 
@@ -330,7 +337,7 @@ class ContextReader {
            if (!isLdhLabel(pool.name)) {
              columns.note("name", Error{Errc::invalidInput, escapeForDisplay(pool.name), "not one LDH label", ""});
            }
-           keep(context_.pools, columns.done(std::move(pool)), badRows_);
+           keep(context_.pools, "ip_pool", id, columns.done(std::move(pool)), bad_);
          });
     each(
         "SELECT a.id, a.pool_id, a.address, a.host_name FROM ip_address a JOIN ip_pool p ON p.id = a.pool_id "
@@ -346,12 +353,11 @@ class ContextReader {
           }
           address.hostName = columns.hostName(3, "host_name");
           const auto pool = columns.number(1, "pool_id", 1, Columns::kMostId);
-          for (auto& each : context_.pools) {
-            if (raw(each.id) == pool) {
-              keep(each.addresses, columns.done(address), badRows_);
-              return;
-            }
-          }
+          std::vector<PoolAddress> ofNoPool;  // its pool is bad itself
+          const auto home = std::find_if(context_.pools.begin(), context_.pools.end(),
+                                         [&](const Pool& each) { return raw(each.id) == pool; });
+          keep(home == context_.pools.end() ? ofNoPool : home->addresses, "ip_address", id, columns.done(address),
+               bad_);
         });
   }
 
@@ -361,13 +367,46 @@ class ContextReader {
       Columns columns(row, "relay", id);
       Relay relay{static_cast<RelayId>(id), id_, row.text(1), std::nullopt, columns.word<RelayEnvelope>(3, "envelope")};
       if (!row.isNull(2)) relay.spfInclude = columns.name(2, "spf_include");
-      keep(context_.relays, columns.done(std::move(relay)), badRows_);
+      keep(context_.relays, "relay", id, columns.done(std::move(relay)), bad_);
     });
+  }
+
+  void readStreams() {
+    each(std::string(kStreamColumns) + "platform_id = ? ORDER BY name", [&](const sql::Row& row, std::int64_t id) {
+      auto stream = readStream(row, id);
+      if (stream) {
+        if (auto way = requireWay(*stream); !way) stream = pass(way);
+      }
+      keep(context_.streams, "stream", id, std::move(stream), bad_);
+    });
+  }
+
+  /// A default of all domains that leads nowhere would take every one of them along. A way that is there and cannot be
+  /// read is another thing: what leaves by it is then not known of any domain.
+  Result<void> requireWay(const Stream& stream) const {
+    const auto wrong = [&](std::string rule) -> Result<void> {
+      return fail(Errc::invalidInput, stream.name, fmt::format("stream {}, {}", raw(stream.id), std::move(rule)),
+                  "point the stream at a sending pool or a relay of its own platform");
+    };
+    if (stream.relay) {
+      const auto is = [&](const Relay& relay) { return relay.id == *stream.relay; };
+      if (std::any_of(context_.relays.begin(), context_.relays.end(), is)) return {};
+      if (contains(bad_, "relay", raw(*stream.relay))) return {};
+      return wrong(fmt::format("column relay_id: relay {} is not there", raw(*stream.relay)));
+    }
+    const auto is = [&](const Pool& pool) { return pool.id == *stream.pool; };
+    const auto pool = std::find_if(context_.pools.begin(), context_.pools.end(), is);
+    if (pool == context_.pools.end()) {
+      if (contains(bad_, "ip_pool", raw(*stream.pool))) return {};
+      return wrong(fmt::format("column pool_id: pool {} is not there", raw(*stream.pool)));
+    }
+    if (pool->purpose == PoolPurpose::sending) return {};
+    return wrong(fmt::format("column pool_id: the purpose of pool {} is forwarding", raw(pool->id)));
   }
 
   sql::Connection& connection_;
   PlatformId id_;
-  std::vector<Error>* badRows_;
+  std::vector<BadPart>& bad_;
   Result<void> failed_;
   PlatformContext context_;
 };
@@ -382,8 +421,9 @@ Result<std::vector<PlatformId>> PublicStore::platforms() {
   return ids;
 }
 
-Result<std::optional<PlatformContext>> PublicStore::context(PlatformId id, std::vector<Error>* badRows) {
-  return ContextReader(connection_, id, badRows).read();
+Result<std::optional<PlatformContext>> PublicStore::context(PlatformId id, std::vector<BadPart>* badParts) {
+  std::vector<BadPart> unasked;
+  return ContextReader(connection_, id, badParts == nullptr ? unasked : *badParts).read();
 }
 
 Result<std::optional<RowOf<DomainId, Domain>>> PublicStore::domain(DomainId id) {

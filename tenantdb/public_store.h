@@ -21,6 +21,13 @@ struct RowOf {
   Result<T> value;
 };
 
+/// A row that a platform's context left out, and why.
+struct BadPart {
+  std::string table;
+  std::int64_t id = 0;
+  Error error;
+};
+
 /// One connection, one thread. Outer Result: could the database be asked (Errc::unavailable, temporary, ...)? Inner
 /// RowOf: could this row be read? An entity that is not there is std::nullopt, never an Error.
 class PublicStore {
@@ -29,8 +36,8 @@ class PublicStore {
 
   [[nodiscard]] Result<std::vector<PlatformId>> platforms();
   /// The platform with its pools, relays, default streams and zones. A bad row among them that can be left out (an
-  /// address, a relay, a stream, a zone) is left out and reported by `badRows`.
-  [[nodiscard]] Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<Error>* badRows = nullptr);
+  /// address, a relay, a stream, a zone) is left out and reported by `badParts`.
+  [[nodiscard]] Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<BadPart>* badParts = nullptr);
 
   [[nodiscard]] Result<std::optional<RowOf<DomainId, Domain>>> domain(DomainId id);
   [[nodiscard]] Result<void> eachDomain(PlatformId id, const std::function<void(RowOf<DomainId, Domain>)>& onDomain);

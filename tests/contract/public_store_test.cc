@@ -25,7 +25,7 @@ TEST(PublicStore, ReadsThePlatformWithAllThatItsDomainsDependOn) {
     seedPlatform(*connection);
     PublicStore store(*connection);
     ASSERT_EQ(store.platforms().value(), std::vector{PlatformId{1}});
-    std::vector<Error> bad;
+    std::vector<BadPart> bad;
     const auto context = store.context(PlatformId{1}, &bad).value();
     ASSERT_TRUE(context);
     EXPECT_TRUE(bad.empty());
@@ -89,12 +89,12 @@ TEST(PublicStore, KeepsABadRowFromSpoilingOthers) {
     }));
     EXPECT_EQ(good.size(), 3U);
     EXPECT_THAT(bad, ElementsAre(testing::HasSubstr("dkim_key.public_key: not base64")));
-    std::vector<Error> left;
+    std::vector<BadPart> left;
     const auto context = store.context(PlatformId{1}, &left).value();
     ASSERT_TRUE(context);
     EXPECT_EQ(context->pools[0].addresses.size(), 1U);
     ASSERT_EQ(left.size(), 1U);
-    EXPECT_THAT(describe(left[0]), testing::HasSubstr("ip_address 1, column address"));
+    EXPECT_THAT(describe(left[0].error), testing::HasSubstr("ip_address 1, column address"));
   });
 }
 

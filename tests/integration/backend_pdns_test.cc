@@ -15,9 +15,9 @@
 #include <set>
 #include <sstream>
 
-#include "system/notify_socket.h"
 #include "system/process.h"
 #include "tenantdb/migrator.h"
+#include "tests/support/backend_process.h"
 #include "tests/support/engines.h"
 #include "tests/support/pdns_server.h"
 #include "tests/support/temporary_mariadb.h"
@@ -29,101 +29,19 @@ namespace {
 using namespace std::chrono_literals;
 using test::DnsQuestion;
 using test::DnsReply;
+using test::eventually;
+using test::kPublicKey;
+using test::sqliteSettings;
+using Backend = test::BackendProcess;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kNoError = 0, kServfail = 2, kNxdomain = 3;
-
-/// Looks again and again, until it holds or the time is over.
-bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds within = 10s) {
-  for (const auto deadline = Clock::now() + within; Clock::now() < deadline; ::poll(nullptr, 0, 2)) {
-    if (holds()) return true;
-  }
-  return holds();
-}
 
 DnsQuestion question(std::string_view name, std::string_view type) {
   DnsQuestion out;
   out.name = DnsName::parse(name).value();
   out.type = RecordType::parse(type).value();
   return out;
-}
-
-/// The daemon, supervised as systemd would: READY by its notify socket.
-class Backend {
- public:
-  Backend(const std::string& folder, const std::string& databaseSettings) : folder_(folder) {
-    std::ofstream(config()) << "[database]\n"
-                            << databaseSettings << "[backend]\nsocket = \"" << socket() << "\"\nsocket_group = \"\"\n"
-                            << "replica_path = \"" << folder_ << "/replica\"\n";
-  }
-  ~Backend() { kill(); }
-  Backend(const Backend&) = delete;
-  Backend& operator=(const Backend&) = delete;
-
-  [[nodiscard]] std::string socket() const { return folder_ + "/backend.sock"; }
-  [[nodiscard]] std::string config() const { return folder_ + "/mailzone.toml"; }
-  [[nodiscard]] std::string replicaFile() const { return folder_ + "/replica/data.mdb"; }
-  [[nodiscard]] std::string log() const { return tailOfFile(folder_ + "/backend.log", 30); }
-
-  void start() {
-    if (notify_.descriptor() < 0) {
-      ASSERT_TRUE(notify_.open(folder_ + "/notify.sock"));
-    }
-    (void)notify_.read();
-    Command command;
-    command.argv = {MAILZONE_BINARY_DIR "/bin/mailzone-backend", "--config", config()};
-    command.environment["NOTIFY_SOCKET"] = folder_ + "/notify.sock";
-    command.logFile = folder_ + "/backend.log";
-    auto started = spawn(command);
-    ASSERT_TRUE(started) << describe(started.error());
-    pid_ = *started;
-  }
-  [[nodiscard]] bool ready(std::chrono::milliseconds within = 20s) {
-    return eventually([&] { return notify_.read().ready; }, within);
-  }
-  [[nodiscard]] bool watched() {
-    return eventually([&] { return notify_.read().watchdog; }, 3s);
-  }
-  void startReady() {
-    start();
-    ASSERT_TRUE(ready()) << log();
-  }
-  void kill() {
-    if (pid_ == 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = 0;
-  }
-  /// The exit status after SIGTERM.
-  int terminate() {
-    ::kill(pid_, SIGTERM);
-    return wait();
-  }
-  int wait() {
-    int status = -1;
-    if (!eventually([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; })) return -1;
-    pid_ = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-  void signal(int number) const { ::kill(pid_, number); }
-  [[nodiscard]] bool running() const { return pid_ != 0 && ::kill(pid_, 0) == 0; }
-
- private:
-  std::string folder_;
-  NotifySocket notify_;
-  pid_t pid_ = 0;
-};
-
-/// A public key as verifiers take it; its private half was thrown away.
-constexpr const char* kPublicKey =
-    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAlZZNkUE7SWl9WvLBQXP+ad+fgFWy5RIVC1oBjWvEZAHWeDDRRHkG3Szo"
-    "xXqyjR3ei3oPlrH/91pxoXMqAJiZDyxJV280sbVv4wOsA0xhUHBCm5fnXIxNmWPKtwQNTg5sRiOUa0EK6Z7VqIExf29c/b0zC/CD"
-    "5Q+rGxvgGBs7EUytKhLxXA98kcT00gUustXXhia1U7pRQTVm+8mW9omXh0/emHxNkUao/QBFDref2AHFEaykQ+xKN4NqNiFQuUrj"
-    "Txy6E5CFzUvgOMcKR1KippC5fif4t3qE0Eywvvr+rnl8zMv2m49VDqj8z4nfhC7Ki0CFVOxOcuNFWy5Doy9qZQIDAQAB";
-
-std::string sqliteSettings(const test::TemporarySqlite& database) {
-  // The private keys are no business of this program: the tests run as one user, who could read them.
-  return fmt::format("engine = \"sqlite\"\npath = \"{}\"\nsecrets_path = \"\"\n", database.path());
 }
 
 class BackendPdns : public testing::Test {
@@ -361,27 +279,6 @@ TEST_F(BackendPdns, GoesOnFromTheReplicaWithoutTheDatabaseAndCatchesUp) {
   std::filesystem::rename(database.path() + ".away", database.path());
   test::must(*database.connect(), "INSERT INTO tenant (platform_id, slug) VALUES (1, 't7')");
   EXPECT_TRUE(eventually([&] { return answers("t7.shop.example", "MX", "mx1"); }, 3s)) << backend.log();
-}
-
-TEST_F(BackendPdns, ServesTheGoodRowsAmongBadOnes) {
-  startBoth();
-  ASSERT_FALSE(HasFatalFailure());
-  // SQLite takes anything from a writer that turns its checks off.
-  test::must(*connection, "PRAGMA ignore_check_constraints = on");
-  test::must(*connection, "INSERT INTO tenant (platform_id, slug) VALUES (1, 'good1'), (1, 'bad1'), (1, 'good2')");
-  test::must(*connection, "UPDATE domain SET dmarc_policy = 'bogus' WHERE name = 'bad1.shop.example'");
-  test::must(*connection, "UPDATE domain SET dmarc_policy = 'bogus' WHERE name = 't2.shop.example'");
-  test::must(
-      *connection,
-      "INSERT INTO static_record (zone_id, owner, type, content) VALUES (1, 'x.shop.example', 'A', 'no address'), "
-      "(1, 'y.shop.example', 'NOTYPE', 'z'), (1, 'good3.shop.example', 'A', '192.0.2.83')");
-  EXPECT_TRUE(eventually([&] { return answers("good2.shop.example", "MX", "mx1"); }));
-  EXPECT_TRUE(eventually([&] { return answers("good3.shop.example", "A", "192.0.2.83"); }));
-  EXPECT_TRUE(answers("good1.shop.example", "MX", "mx1"));
-  EXPECT_TRUE(answers("t2.shop.example", "MX", "mx1")) << "its last good answer stays";
-  for (const char* name : {"x.shop.example", "y.shop.example"}) EXPECT_EQ(rcode(name, "A"), kServfail) << name;
-  EXPECT_NE(rcode("bad1.shop.example", "MX"), kNxdomain);
-  EXPECT_NE(rcode("_dmarc.bad1.shop.example", "TXT"), kNxdomain);
 }
 
 TEST_F(BackendPdns, SaysWhyItCannotStart) {

@@ -60,7 +60,7 @@ class FakeSource final : public TenantSource {
     for (const auto& [id, _] : db_.contexts) out.push_back(id);
     return give(out);
   }
-  Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<Error>*) override {
+  Result<std::optional<PlatformContext>> context(PlatformId id, std::vector<tenantdb::BadPart>*) override {
     auto context = db_.contexts.at(id);
     context.zones.clear();
     for (const auto& [_, zone] : db_.zones) {
