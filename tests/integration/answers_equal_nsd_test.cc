@@ -45,7 +45,7 @@ class FixtureSource final : public TenantSource {
   }
   Result<std::optional<std::string>> nonceAt(std::int64_t) override { return std::optional<std::string>(); }
   Result<std::vector<PlatformId>> platforms() override { return std::vector{model_.context.platform.id}; }
-  Result<std::optional<PlatformContext>> context(PlatformId, std::vector<Error>*) override {
+  Result<std::optional<PlatformContext>> context(PlatformId, std::vector<tenantdb::BadPart>*) override {
     return std::optional(model_.context);
   }
   Result<std::optional<RowOf<DomainId, Domain>>> domain(DomainId id) override { return find(model_.domains, id); }
